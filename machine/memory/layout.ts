@@ -102,6 +102,8 @@ export const STATE = {
   randomState: 0x300,
   /** Pending debug-trap bits (for DR6), collected while an instruction runs. */
   pendingDebug: 0x308,
+  /** {@linkcode MODE} bits of the code that runs; kept by `CpuState.refreshMode`. */
+  mode: 0x30c,
 } as const;
 
 /** Kinds of interrupt shadow, OR-ed into `STATE.shadow`. */
@@ -130,6 +132,12 @@ export const SEGMENT = {
   attributes: 4,
   base: 8,
   limit: 16,
+  /**
+   * Derived: 1 + the highest offset that needs no further check to read (write), or 0 when every
+   * access takes the slow path (null, expand-down, not readable, not writable, or 4 GiB long).
+   */
+  readEnd: 20,
+  writeEnd: 24,
 } as const;
 
 /**
@@ -154,3 +162,25 @@ export const FAST = {
 
 /** The architectural TLB's share of the memory; `mmu/tlb.ts` lays it out. */
 export const TLB_AREA = { start: 0x2_1000, end: RAM_BASE } as const;
+
+/**
+ * The mode word: everything about the CPU's mode that decoded code depends on.
+ * Blocks are cached by it.
+ */
+export const MODE = {
+  /** Bits 1:0: 0, 1, 2 for 16-, 32-, 64-bit code. */
+  CODE_SIZE_MASK: 3,
+  /** Bits 3:2: 0, 1, 2 for a 16-, 32-, 64-bit stack pointer. */
+  STACK_SIZE_SHIFT: 2,
+  /** Explicit accesses are made with user privilege (CPL 3). */
+  USER: 1 << 4,
+  /** DS, ES, SS: readable, writable, base 0, limit 4 GiB. */
+  FLAT_DS: 1 << 5,
+  FLAT_ES: 1 << 6,
+  FLAT_SS: 1 << 7,
+  /** CR0.PE. */
+  PROTECTED: 1 << 8,
+  V86: 1 << 9,
+  /** EFER.LMA: long mode, compatibility or 64-bit. */
+  LONG: 1 << 10,
+} as const;

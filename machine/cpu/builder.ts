@@ -1,0 +1,594 @@
+/**
+ * The builder that semantics are written against: typed operations append micro-operations.
+ *
+ * The order of the calls is the order of execution. Load and compute first, then commit
+ * (registers, flags), so that a fault leaves everything as it was. Stores may fault, so they
+ * come before registers and flags are set.
+ */
+import { VECTOR } from "../arch/exceptions.ts";
+import { MODE, SEG, SEGMENT, SEGMENT_BYTES, STATE } from "../memory/layout.ts";
+import {
+  type ImmediateOperand,
+  type Instruction,
+  type MemoryOperand,
+  type Operand,
+  type RegisterOperand,
+  RIP_BASE,
+} from "./decode/instruction.ts";
+import type { BinaryOp, CompareOp, FlagName, MicroOp, Size, UnaryOp, Value } from "./microop.ts";
+
+/** What the surroundings of an instruction are when it is translated. */
+export interface BuilderContext {
+  /** The mode word ({@linkcode MODE}). */
+  readonly mode: number;
+  /** RIP of the instruction (offset in CS), low and high int32 words. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  /** CS limit in bytes (legacy and compatibility code). */
+  readonly csLimit: number;
+}
+
+/** A place that is read and then written: a register, or memory whose address is known. */
+export interface Place {
+  load(): Value;
+  store(value: Value): void;
+}
+
+/** Collects the micro-operations of one instruction. */
+export class Builder {
+  readonly ops: MicroOp[] = [];
+  readonly instruction: Instruction;
+  readonly context: BuilderContext;
+  /** The instruction's operand size: that of most of its values. */
+  readonly size: 2 | 4 | 8;
+  #nextId = 0;
+
+  constructor(instruction: Instruction, context: BuilderContext) {
+    this.instruction = instruction;
+    this.context = context;
+    this.size = instruction.operandSize;
+  }
+
+  // --- surroundings -------------------------------------------------------
+
+  /** Whether the instruction is 64-bit code. */
+  get code64(): boolean {
+    return (this.context.mode & MODE.CODE_SIZE_MASK) === 2;
+  }
+
+  /** Whether it runs with user privilege. */
+  get user(): boolean {
+    return (this.context.mode & MODE.USER) !== 0;
+  }
+
+  /** Width of the stack pointer: 2, 4 or 8. */
+  get stackSize(): 2 | 4 | 8 {
+    return 2 << ((this.context.mode >> MODE.STACK_SIZE_SHIFT) & 3) as 2 | 4 | 8;
+  }
+
+  /** Real mode or virtual-8086 mode. */
+  get realAddressing(): boolean {
+    const { mode } = this.context;
+    return (mode & MODE.PROTECTED) === 0 || (mode & MODE.V86) !== 0;
+  }
+
+  /** RIP of the following instruction as words, truncated to the code's width. */
+  get nextRip(): { low: number; high: number } {
+    return this.#ripPlus(this.instruction.length, this.code64 ? 8 : this.#ipSize);
+  }
+
+  // --- values -------------------------------------------------------------
+
+  /** A number that belongs to the instruction's meaning. `high` defaults to the sign. */
+  constant(size: Size, low: number, high: number = low >> 31): Value {
+    return this.#const(size, low, high, false);
+  }
+
+  /** A number that comes from the instruction's bytes. */
+  parameter(size: Size, low: number, high: number = low >> 31): Value {
+    return this.#const(size, low, high, true);
+  }
+
+  /** The immediate operand at a size (default: its own). */
+  immediate(operand: ImmediateOperand, size: Size = operand.size): Value {
+    return this.parameter(size, operand.low, operand.high);
+  }
+
+  /** RIP of the following instruction as a value of `size`. */
+  nextRipValue(size: Size): Value {
+    const { low, high } = this.nextRip;
+    return this.parameter(size, low, high);
+  }
+
+  binary(op: BinaryOp, a: Value, b: Value): Value {
+    return this.#emit(a.size, (to) => ({ op, to, size: a.size, a: a.id, b: b.id }));
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.binary("add", a, b);
+  }
+
+  sub(a: Value, b: Value): Value {
+    return this.binary("sub", a, b);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.binary("mul", a, b);
+  }
+
+  and(a: Value, b: Value): Value {
+    return this.binary("and", a, b);
+  }
+
+  or(a: Value, b: Value): Value {
+    return this.binary("or", a, b);
+  }
+
+  xor(a: Value, b: Value): Value {
+    return this.binary("xor", a, b);
+  }
+
+  /** Shifts left; `count` has size 4 and is less than the width. So for the other shifts. */
+  shl(a: Value, count: Value): Value {
+    return this.binary("shl", a, count);
+  }
+
+  shr(a: Value, count: Value): Value {
+    return this.binary("shr", a, count);
+  }
+
+  sar(a: Value, count: Value): Value {
+    return this.binary("sar", a, count);
+  }
+
+  rotl(a: Value, count: Value): Value {
+    return this.binary("rotl", a, count);
+  }
+
+  unary(op: UnaryOp, a: Value): Value {
+    return this.#emit(a.size, (to) => ({ op, to, size: a.size, a: a.id }));
+  }
+
+  not(a: Value): Value {
+    return this.unary("not", a);
+  }
+
+  /** Compares: 1 or 0, size 4. */
+  compare(op: CompareOp, a: Value, b: Value): Value {
+    return this.#emit(4, (to) => ({ op, to, size: a.size, a: a.id, b: b.id }));
+  }
+
+  /** 1 when a value is zero, else 0. */
+  isZero(a: Value): Value {
+    return this.compare("eq", a, this.constant(a.size, 0));
+  }
+
+  zext(a: Value, size: Size): Value {
+    return this.#convert("zext", a, size);
+  }
+
+  sext(a: Value, size: Size): Value {
+    return this.#convert("sext", a, size);
+  }
+
+  trunc(a: Value, size: Size): Value {
+    return this.#convert("trunc", a, size);
+  }
+
+  /** Zero-extends or truncates, whichever it takes. */
+  resize(a: Value, size: Size): Value {
+    return size === a.size ? a : size > a.size ? this.zext(a, size) : this.trunc(a, size);
+  }
+
+  /** Bits 63:32 of an 8-byte value, size 4. */
+  high32(a: Value): Value {
+    return this.#emit(4, (to) => ({ op: "high32", to, size: 4, from: 8, a: a.id }));
+  }
+
+  /** Bit `count` (a constant) of a value as 0 or 1, size 4. */
+  bit(a: Value, count: number): Value {
+    const low = count < 32 ? this.resize(a, 4) : this.high32(a);
+    return this.and(this.shr(low, this.constant(4, count & 31)), this.constant(4, 1));
+  }
+
+  /** The sign bit as 0 or 1, size 4. */
+  sign(a: Value): Value {
+    return this.bit(a, a.size * 8 - 1);
+  }
+
+  select(condition: Value, a: Value, b: Value): Value {
+    return this.#emit(a.size, (to) => ({
+      op: "select",
+      to,
+      size: a.size,
+      condition: condition.id,
+      a: a.id,
+      b: b.id,
+    }));
+  }
+
+  // --- registers and state --------------------------------------------------
+
+  /** A register that the instruction names implicitly (RAX of MUL, RSP of PUSH). */
+  register(register: number, size: Size): Value {
+    return this.#emit(
+      size,
+      (to) => ({ op: "get", to, size, register, high: false, param: false }),
+    );
+  }
+
+  /** AH, CH, DH or BH, named implicitly. */
+  highByte(register: number): Value {
+    return this.#emit(
+      1,
+      (to) => ({ op: "get", to, size: 1, register, high: true, param: false }),
+    );
+  }
+
+  setRegister(register: number, value: Value): void {
+    this.ops.push({
+      op: "set",
+      size: value.size,
+      register,
+      high: false,
+      param: false,
+      a: value.id,
+    });
+  }
+
+  setHighByte(register: number, value: Value): void {
+    this.ops.push({ op: "set", size: 1, register, high: true, param: false, a: value.id });
+  }
+
+  state(size: 4 | 8, offset: number): Value {
+    return this.#emit(size, (to) => ({ op: "getState", to, size, offset }));
+  }
+
+  setState(offset: number, value: Value): void {
+    this.ops.push({ op: "setState", size: value.size as 4 | 8, offset, a: value.id });
+  }
+
+  // --- memory ---------------------------------------------------------------
+
+  /** Reads at a linear address. */
+  load(size: Size, address: Value, options: { write?: boolean; stack?: boolean } = {}): Value {
+    const { write = false, stack = false } = options;
+    return this.#emit(size, (to) => ({ op: "load", to, size, address: address.id, write, stack }));
+  }
+
+  /** Writes at a linear address. */
+  store(address: Value, value: Value, options: { stack?: boolean } = {}): void {
+    this.ops.push({
+      op: "store",
+      size: value.size,
+      address: address.id,
+      a: value.id,
+      stack: options.stack ?? false,
+    });
+  }
+
+  /** The effective address (offset) of an operand, at its address size. */
+  effectiveAddress(operand: MemoryOperand): Value {
+    const { base, index, scale, displacement, displacementHigh, addressSize } = operand;
+    let sum: Value | undefined;
+    if (base === RIP_BASE) {
+      const { low, high } = this.nextRip;
+      const target = low + displacement;
+      const targetLow = target | 0;
+      const carry = (targetLow >>> 0) < (low >>> 0) ? 1 : 0;
+      const targetHigh = addressSize === 4 ? 0 : (high + displacementHigh + carry) | 0;
+      return this.parameter(addressSize, targetLow, targetHigh);
+    }
+    if (base >= 0) sum = this.#operandRegister(base, addressSize, false);
+    if (index >= 0) {
+      const value = this.#operandRegister(index, addressSize, false);
+      const scaled = scale === 1
+        ? value
+        : this.shl(value, this.constant(4, scale === 2 ? 1 : scale === 4 ? 2 : 3));
+      sum = sum === undefined ? scaled : this.add(sum, scaled);
+    }
+    if (sum === undefined) return this.parameter(addressSize, displacement, displacementHigh);
+    if (displacement === 0 && displacementHigh === 0) return sum;
+    return this.add(sum, this.parameter(addressSize, displacement, displacementHigh));
+  }
+
+  /**
+   * The linear address of an offset in a segment, checked in legacy modes for an access of
+   * `bytes` bytes.
+   */
+  linear(segment: number, offset: Value, bytes: number, write: boolean): Value {
+    if (this.code64) {
+      const wide = this.zext64(offset);
+      if (segment !== SEG.FS && segment !== SEG.GS) return wide;
+      const base = STATE.segments + segment * SEGMENT_BYTES + SEGMENT.base;
+      return this.add(this.state(8, base), wide);
+    }
+    const narrow = this.resize(offset, 4);
+    const { mode } = this.context;
+    const flat = segment === SEG.DS
+      ? MODE.FLAT_DS
+      : segment === SEG.ES
+      ? MODE.FLAT_ES
+      : segment === SEG.SS
+      ? MODE.FLAT_SS
+      : 0;
+    if ((mode & flat) !== 0) return narrow;
+    return this.#emit(
+      4,
+      (to) => ({ op: "segment", to, segment, a: narrow.id, bytes, write }),
+    );
+  }
+
+  /** The linear address of a memory operand. */
+  address(operand: MemoryOperand, options: { bytes?: number; write?: boolean } = {}): Value {
+    const { bytes = operand.size, write = false } = options;
+    return this.linear(operand.segment, this.effectiveAddress(operand), bytes, write);
+  }
+
+  /** Zero-extends to 8 bytes where it is not that wide. */
+  zext64(a: Value): Value {
+    return a.size === 8 ? a : this.zext(a, 8);
+  }
+
+  // --- operands ---------------------------------------------------------------
+
+  /** The value of a register, memory or immediate operand, at the operand's size. */
+  read(operand: Operand): Value {
+    switch (operand.kind) {
+      case "register":
+        return this.#operandRegister(operand.register, operand.size, operand.high);
+      case "memory":
+        return this.load(operand.size as Size, this.address(operand), {
+          stack: operand.segment === SEG.SS,
+        });
+      case "immediate":
+        return this.immediate(operand);
+      default:
+        throw new TypeError(
+          `Cannot read a ${operand.kind} operand of ${this.instruction.mnemonic}`,
+        );
+    }
+  }
+
+  /** Writes a register or memory operand that is not read before. */
+  write(operand: Operand, value: Value): void {
+    if (operand.kind === "register") {
+      this.#setOperandRegister(operand, value);
+    } else if (operand.kind === "memory") {
+      this.store(this.address(operand, { bytes: value.size, write: true }), value, {
+        stack: operand.segment === SEG.SS,
+      });
+    } else {
+      throw new TypeError(`Cannot write a ${operand.kind} operand of ${this.instruction.mnemonic}`);
+    }
+  }
+
+  /**
+   * A register or memory operand that is read and then written. The address is worked out
+   * here, once; the load already checks for writing.
+   */
+  place(operand: Operand): Place {
+    if (operand.kind === "register") {
+      return {
+        load: () => this.read(operand),
+        store: (value) => this.#setOperandRegister(operand, value),
+      };
+    }
+    if (operand.kind !== "memory") {
+      throw new TypeError(
+        `Cannot change a ${operand.kind} operand of ${this.instruction.mnemonic}`,
+      );
+    }
+    const address = this.address(operand, { write: true });
+    const stack = operand.segment === SEG.SS;
+    return {
+      load: () => this.load(operand.size as Size, address, { write: true, stack }),
+      store: (value) => this.store(address, value, { stack }),
+    };
+  }
+
+  // --- the stack ----------------------------------------------------------------
+
+  /** The stack pointer at the stack's width. */
+  stackPointer(): Value {
+    return this.register(4, this.stackSize);
+  }
+
+  /** Linear address of a stack offset. */
+  stackAddress(offset: Value, bytes: number, write: boolean): Value {
+    return this.linear(SEG.SS, offset, bytes, write);
+  }
+
+  /** Pushes: the store first, then the stack pointer. */
+  push(value: Value): void {
+    const pointer = this.sub(this.stackPointer(), this.constant(this.stackSize, value.size));
+    this.store(this.stackAddress(pointer, value.size, true), value, { stack: true });
+    this.setRegister(4, pointer);
+  }
+
+  /** Reads the top of the stack; the pointer moves with {@linkcode dropStack}. */
+  peekStack(size: Size): Value {
+    return this.load(size, this.stackAddress(this.stackPointer(), size, false), { stack: true });
+  }
+
+  /** Adds to the stack pointer. */
+  dropStack(bytes: Value | number): void {
+    const count = typeof bytes === "number" ? this.constant(this.stackSize, bytes) : bytes;
+    this.setRegister(4, this.add(this.stackPointer(), count));
+  }
+
+  // --- flags ----------------------------------------------------------------------
+
+  /** ZF, SF and PF from a result. */
+  flagsResult(result: Value): void {
+    this.ops.push({ op: "flagsResult", size: result.size, a: result.id });
+  }
+
+  /** All six flags of an addition, with or without carry-in; `carry: false` leaves CF alone. */
+  flagsAdd(a: Value, b: Value, result: Value, options: { carry?: boolean } = {}): void {
+    this.#flagsArithmetic("flagsAdd", a, b, result, options.carry ?? true);
+  }
+
+  /** All six flags of a subtraction, with or without borrow-in. */
+  flagsSub(a: Value, b: Value, result: Value, options: { carry?: boolean } = {}): void {
+    this.#flagsArithmetic("flagsSub", a, b, result, options.carry ?? true);
+  }
+
+  /** Flags of AND, OR, XOR, TEST: ZF SF PF from the result; CF, OF, AF cleared. */
+  flagsLogic(result: Value): void {
+    this.flagsResult(result);
+    const zero = this.constant(4, 0);
+    this.setFlag("C", zero);
+    this.setFlag("O", zero);
+    this.setFlag("A", zero);
+  }
+
+  /** Sets a flag to bit 0 of a value of size 4. */
+  setFlag(flag: FlagName, value: Value): void {
+    this.ops.push({ op: "setFlag", flag, a: value.id });
+  }
+
+  /** A flag as 0 or 1, size 4. */
+  flag(flag: FlagName): Value {
+    return this.#emit(4, (to) => ({ op: "getFlag", to, flag }));
+  }
+
+  /** A condition code 0–15 as 0 or 1, size 4. */
+  condition(condition: number): Value {
+    return this.#emit(4, (to) => ({ op: "condition", to, condition }));
+  }
+
+  // --- control ------------------------------------------------------------------------
+
+  /** Runs `then` only when the condition is not 0, else `otherwise`. Values do not escape. */
+  when(condition: Value, then: () => void, otherwise?: () => void): void {
+    this.ops.push({ op: "if", a: condition.id });
+    then();
+    if (otherwise !== undefined) {
+      this.ops.push({ op: "else" });
+      otherwise();
+    }
+    this.ops.push({ op: "end" });
+  }
+
+  /** Calls a helper without a result. */
+  call(name: string, ...args: Value[]): void {
+    this.ops.push({ op: "call", to: -1, size: 4, name, args: args.map((value) => value.id) });
+  }
+
+  /** Calls a helper for its result. */
+  callFor(size: Size, name: string, ...args: Value[]): Value {
+    return this.#emit(
+      size,
+      (to) => ({ op: "call", to, size, name, args: args.map((value) => value.id) }),
+    );
+  }
+
+  /** Makes RIP, the next RIP and the time exact for the calls that follow. */
+  sync(): void {
+    this.ops.push({ op: "sync" });
+  }
+
+  raise(vector: number, error = -1): void {
+    this.ops.push({ op: "raise", vector, error });
+  }
+
+  exit(): void {
+    this.ops.push({ op: "exit" });
+  }
+
+  exitNext(): void {
+    this.ops.push({ op: "exitNext" });
+  }
+
+  /** #GP(0) unless `target` (2, 4 or 8 bytes) may become RIP. */
+  checkTarget(target: Value): void {
+    this.ops.push({ op: "checkTarget", size: target.size, a: target.id });
+  }
+
+  /** Jumps to a checked target. */
+  jump(target: Value): void {
+    this.ops.push({ op: "jump", size: target.size, a: target.id });
+  }
+
+  /** The target of a relative branch, truncated to the operand size; and whether it is valid. */
+  relativeTarget(displacement: number): { low: number; high: number; valid: boolean } {
+    const target = this.#ripPlus(this.instruction.length + displacement, this.size);
+    const valid = this.code64
+      ? target.high >> 15 === 0 || target.high >> 15 === -1
+      : (target.low >>> 0) <= this.context.csLimit;
+    return { ...target, valid };
+  }
+
+  /** Jumps relative to the next instruction; #GP(0) if the target cannot be. */
+  jumpRelative(displacement: number): void {
+    const { low, high, valid } = this.relativeTarget(displacement);
+    if (valid) this.ops.push({ op: "goto", low, high });
+    else this.raise(VECTOR.GP, 0);
+  }
+
+  /** Jumps relative when the condition is not 0, else continues at the next instruction. */
+  branch(condition: Value, displacement: number): void {
+    this.when(condition, () => this.jumpRelative(displacement));
+    this.gotoNext();
+  }
+
+  /** Continues at the following instruction by a direct link. Ends a block. */
+  gotoNext(): void {
+    this.ops.push({ op: "goto", ...this.nextRip });
+  }
+
+  // --- inside -------------------------------------------------------------------------
+
+  get #ipSize(): 2 | 4 {
+    return (this.context.mode & MODE.CODE_SIZE_MASK) === 0 ? 2 : 4;
+  }
+
+  #ripPlus(delta: number, size: number): { low: number; high: number } {
+    const { ripLow, ripHigh } = this.context;
+    const low = (ripLow + delta) | 0;
+    if (size === 2) return { low: low & 0xffff, high: 0 };
+    if (size === 4) return { low, high: 0 };
+    const carry = (ripLow >>> 0) + delta;
+    return { low, high: (ripHigh + Math.floor(carry / 2 ** 32)) | 0 };
+  }
+
+  #emit(size: Size, make: (to: number) => MicroOp): Value {
+    const id = this.#nextId++;
+    this.ops.push(make(id));
+    return { id, size };
+  }
+
+  #const(size: Size, low: number, high: number, param: boolean): Value {
+    const narrow = size === 1 ? low & 0xff : size === 2 ? low & 0xffff : low | 0;
+    return this.#emit(
+      size,
+      (to) => ({ op: "const", to, size, low: narrow, high: size === 8 ? high | 0 : 0, param }),
+    );
+  }
+
+  #convert(op: "zext" | "sext" | "trunc", a: Value, size: Size): Value {
+    if (a.size === size) return a;
+    return this.#emit(size, (to) => ({ op, to, size, from: a.size, a: a.id }));
+  }
+
+  #operandRegister(register: number, size: Size, high: boolean): Value {
+    return this.#emit(size, (to) => ({ op: "get", to, size, register, high, param: true }));
+  }
+
+  #setOperandRegister(operand: RegisterOperand, value: Value): void {
+    const { register, high } = operand;
+    this.ops.push({ op: "set", size: value.size, register, high, param: true, a: value.id });
+  }
+
+  #flagsArithmetic(
+    op: "flagsAdd" | "flagsSub",
+    a: Value,
+    b: Value,
+    result: Value,
+    carry: boolean,
+  ): void {
+    this.flagsResult(result);
+    this.ops.push({ op, size: a.size, a: a.id, b: b.id, result: result.id, carry });
+  }
+}
