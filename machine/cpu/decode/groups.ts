@@ -163,7 +163,7 @@ const RDSEED: ByPrefix = { none: "rdseed Rv", x66: "rdseed Rv", xf3: "rdpid Rn" 
 export const GROUP_9: ByMod = {
   memory: [
     undefined,
-    "cmpxchg8b Ma lock",
+    "cmpxchg8b Mo lock",
     undefined,
     { none: "ud ;XSAVES: xrstors" },
     { none: "ud ;XSAVEC" },

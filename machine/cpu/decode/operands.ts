@@ -7,6 +7,7 @@
  * | `M` | ModRM.rm: memory only | `v` | operand size |
  * | `R` | ModRM.rm: register only | `z` | operand size, at most 4 |
  * | `G` | ModRM.reg | `y` | 8 with REX.W, else 4 |
+ * | | | `o` | 16 with REX.W, else 8 |
  * | `B` | VEX.vvvv | `n` | 8 in 64-bit code, else 4 |
  * | `Z` | low bits of the opcode | `p` | far pointer: 2 + operand size |
  * | `A` | rAX | `a` | twice the operand size |
@@ -74,6 +75,7 @@ const SIZES: Readonly<Record<string, (c: Cursor) => OperandSize>> = {
   z: (c) => c.operandSize === 2 ? 2 : 4,
   y: (c) => c.wide ? 8 : 4,
   n: (c) => c.is64 ? 8 : 4,
+  o: (c) => c.wide ? 16 : 8,
   p: (c) => (2 + c.operandSize) as OperandSize,
   a: (c) => (2 * c.operandSize) as OperandSize,
   s: (c) => c.is64 ? 10 : 6,

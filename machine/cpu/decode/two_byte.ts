@@ -21,7 +21,7 @@ const TABLE: OpcodeTable = {
   // F3: WBNOINVD, which without its CPUID bit is WBINVD.
   0x09: "wbinvd",
   0x0b: "ud ;UD2",
-  0x0d: { memory: "nop Eb" },
+  0x0d: "nop Ev",
   0x0e: "ud ;3DNow!: femms",
   0x0f: "ud modrm imm8 ;3DNow!",
   // Prefetches, MPX, CLDEMOTE, RDSSP, ENDBR: hints, or NOPs to those who do not know them.
@@ -46,6 +46,8 @@ const TABLE: OpcodeTable = {
   0xa3: "bt Ev,Gv",
   0xa4: "shld Ev,Gv,Ib",
   0xa5: "shld Ev,Gv,CL",
+  0xa6: "ud modrm reg ;VIA PadLock",
+  0xa7: "ud modrm reg ;VIA PadLock",
   0xa8: "push_sreg GS d64",
   0xa9: "pop_sreg GS d64",
   0xaa: "ud ;RSM outside of system management mode",
