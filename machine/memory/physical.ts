@@ -62,8 +62,10 @@ export class PhysicalMemory {
 
   /** Per RAM page: 1 while the CPU holds decoded code of it, so that stores must be told. */
   readonly codePages: Uint8Array;
-  /** Told before bytes of a code page change. The page's number is physical. */
-  onCodeWrite: ((page: number) => void) | undefined;
+  /** Told before bytes of a code page change: physical address and length, within one page. */
+  onCodeWrite: ((address: number, length: number) => void) | undefined;
+  /** Told after a device behind memory addresses was accessed. */
+  onDeviceAccess: (() => void) | undefined;
   /** Told of accesses to addresses where nothing is. */
   onUnclaimed:
     | ((address: number, width: number, written: number | undefined) => void)
@@ -234,8 +236,11 @@ export class PhysicalMemory {
       );
     }
     if (bytes.length === 0) return;
-    for (let page = address >>> 12; page <= (address + bytes.length - 1) >>> 12; page++) {
-      if (this.codePages[page] !== 0) this.onCodeWrite?.(page);
+    const end = address + bytes.length;
+    for (let page = address >>> 12; page * PAGE_SIZE < end; page++) {
+      if (this.codePages[page] === 0) continue;
+      const from = Math.max(address, page * PAGE_SIZE);
+      this.onCodeWrite?.(from, Math.min(end, (page + 1) * PAGE_SIZE) - from);
     }
     this.u8.set(bytes, RAM_BASE + address);
   }
@@ -276,7 +281,11 @@ export class PhysicalMemory {
     }
     const address = high * 2 ** 32 + this.#gate(low);
     const claim = this.#claimAt(address);
-    if (claim !== undefined) return claim.handler.readMmio(address - claim.start, width) | 0;
+    if (claim !== undefined) {
+      const value = claim.handler.readMmio(address - claim.start, width) | 0;
+      this.onDeviceAccess?.();
+      return value;
+    }
     this.onUnclaimed?.(address, width, undefined);
     return width === 1 ? 0xff : width === 2 ? 0xffff : -1;
   }
@@ -288,7 +297,7 @@ export class PhysicalMemory {
       const kind = this.#kinds[page];
       if (kind === KIND.ROM) return;
       if (kind === KIND.RAM) {
-        if (this.codePages[page] !== 0) this.onCodeWrite?.(page);
+        if (this.codePages[page] !== 0) this.onCodeWrite?.(address, width);
         const at = RAM_BASE + address;
         if (width === 1) this.u8[at] = value;
         else if (width === 2) this.view.setUint16(at, value, true);
@@ -299,6 +308,7 @@ export class PhysicalMemory {
     const claim = this.#claimAt(address);
     if (claim !== undefined) {
       claim.handler.writeMmio(address - claim.start, value, width);
+      this.onDeviceAccess?.();
     } else if (address < ROM_ALIAS || address > 0xffff_ffff) {
       this.onUnclaimed?.(address, width, value);
     }

@@ -1,0 +1,655 @@
+/**
+ * The interpreter's lowering: one instruction's micro-operations as JavaScript.
+ *
+ * Values of up to 4 bytes become an int32 variable `vN`; values of 8 bytes the pair `vNl`, `vNh`.
+ * What comes from the operands (register numbers, immediates) is read from the code arena at
+ * `C[p + k]`, so that all instructions of one shape share one routine.
+ */
+import { FAST, SEG, SEGMENT, SEGMENT_BYTES, STATE } from "../memory/layout.ts";
+import { ACCESS } from "../mmu/access.ts";
+import { type MicroOp, type Size, TERMINATORS } from "./microop.ts";
+
+/** First operand of a record in the code arena: behind the routine's number and the position. */
+export const FIRST_OPERAND = 2;
+
+/** A routine's text and the operands of one instruction. */
+export interface Lowered {
+  /** Body of `function (p)`; instructions with equal texts share a routine. */
+  readonly text: string;
+  /** Contents of the record from {@linkcode FIRST_OPERAND} on. */
+  readonly operands: number[];
+  /** Names of the helpers that it calls. */
+  readonly helpers: ReadonlySet<string>;
+  /** Whether the record never continues with the one behind it. */
+  readonly terminates: boolean;
+  /** Whether it may leave the block: then it is the block's last instruction. */
+  readonly leaves: boolean;
+}
+
+/** A value as text: its words, and its size in bytes. */
+interface Text {
+  readonly low: string;
+  readonly high: string;
+  readonly size: Size;
+}
+
+const word = (offset: number) => `I[${offset >> 2}]`;
+const mask = (size: Size) => size === 1 ? "255" : "65535";
+const Z = word(STATE.flagZ);
+const S = word(STATE.flagS);
+const C = word(STATE.flagC);
+const O = word(STATE.flagO);
+const P = word(STATE.flagP);
+const A = word(STATE.flagA);
+
+/** Stands for the index of the following record until the operands are counted. */
+const NEXT = "NEXT";
+
+/** Conditions with an even code; the odd ones are their negations. */
+const CONDITIONS = [
+  `${O}<0`,
+  `${C}<0`,
+  `${Z}===0`,
+  `(${C}<0||${Z}===0)`,
+  `${S}<0`,
+  `parity(${P}&255)!==0`,
+  `(${S}^${O})<0`,
+  `(${Z}===0||(${S}^${O})<0)`,
+];
+
+/** Lowers one instruction's micro-operations. `user`: explicit accesses are made at CPL 3. */
+export function lower(ops: readonly MicroOp[], user: boolean): Lowered {
+  const emitter = new Emitter(user);
+  for (const op of ops) emitter.emit(op);
+  return emitter.finish(ops);
+}
+
+class Emitter {
+  readonly #lines: string[] = [];
+  readonly #values: Text[] = [];
+  readonly #operands: number[] = [];
+  readonly #helpers = new Set<string>();
+  readonly #access: number;
+  /** Per address value: the variable with the host offset of a read-modify-write's fast path. */
+  readonly #hosts: { address: number; host: string; depth: number }[] = [];
+  /** How many `if` regions are open. */
+  #depth = 0;
+  /** Host offsets that are negative when the access took the slow path. */
+  readonly #slow: string[] = [];
+  /** Something was called that may want the block left. */
+  #always = false;
+
+  constructor(readonly user: boolean) {
+    this.#access = user ? ACCESS.USER : 0;
+  }
+
+  finish(ops: readonly MicroOp[]): Lowered {
+    const last = ops.at(-1);
+    const terminates = last !== undefined && TERMINATORS.has(last.op);
+    if (!terminates) {
+      const slow = this.#always ? "" : `(${this.#slow.join("|")})<0&&`;
+      if (this.#always || this.#slow.length > 0) {
+        this.#line(`if(${slow}${word(STATE.leave)}!==0)return leaveAt(${NEXT});`);
+      }
+      this.#line(`return ${NEXT};`);
+    }
+    const next = `p+${FIRST_OPERAND + this.#operands.length}`;
+    return {
+      text: this.#lines.join("\n").replaceAll(NEXT, next),
+      operands: this.#operands,
+      helpers: this.#helpers,
+      terminates,
+      leaves: ops.some(({ op }) => op !== "raise" && TERMINATORS.has(op)),
+    };
+  }
+
+  emit(op: MicroOp): void {
+    switch (op.op) {
+      case "const":
+        return this.#constant(op);
+      case "get":
+        return this.#get(op);
+      case "set":
+        return this.#set(op);
+      case "getState":
+        return this.#define(
+          op.to,
+          op.size,
+          word(op.offset),
+          word(op.offset + 4),
+        );
+      case "setState":
+        this.#line(`${word(op.offset)}=${this.#low(op.a)};`);
+        if (op.size === 8) this.#line(`${word(op.offset + 4)}=${this.#high(op.a)};`);
+        return;
+      case "add":
+      case "sub":
+      case "mul":
+      case "and":
+      case "or":
+      case "xor":
+      case "shl":
+      case "shr":
+      case "sar":
+      case "rotl":
+      case "mulHighU":
+      case "mulHighS":
+        return op.size === 8 ? this.#binary64(op) : this.#binary32(op);
+      case "not":
+      case "bswap":
+      case "clz":
+      case "ctz":
+      case "popcnt":
+        return this.#unary(op);
+      case "eq":
+      case "ne":
+      case "ltu":
+      case "lts":
+      case "leu":
+      case "les":
+        return this.#define(op.to, 4, `${this.#compare(op)}?1:0`);
+      case "zext":
+      case "trunc":
+      case "sext":
+        return this.#convert(op);
+      case "high32":
+        return this.#define(op.to, 4, this.#high(op.a));
+      case "select": {
+        const condition = `${this.#low(op.condition)}!==0`;
+        return this.#define(
+          op.to,
+          op.size,
+          `${condition}?${this.#low(op.a)}:${this.#low(op.b)}`,
+          op.size === 8 ? `${condition}?${this.#high(op.a)}:${this.#high(op.b)}` : "0",
+        );
+      }
+      case "load":
+        return this.#load(op);
+      case "store":
+        return this.#store(op);
+      case "segment":
+        return this.#segment(op);
+      case "flagsResult":
+        return this.#flagsResult(op.size, op.a);
+      case "flagsAdd":
+      case "flagsSub":
+        return this.#flagsArithmetic(op);
+      case "setFlag":
+        return this.#setFlag(op.flag, this.#low(op.a));
+      case "getFlag":
+        return this.#define(op.to, 4, getFlag(op.flag));
+      case "condition": {
+        const text = CONDITIONS[op.condition >> 1];
+        return this.#define(op.to, 4, (op.condition & 1) === 0 ? `${text}?1:0` : `${text}?0:1`);
+      }
+      case "if":
+        this.#depth++;
+        return this.#line(`if(${this.#low(op.a)}!==0){`);
+      case "else":
+        this.#forgetHosts();
+        return this.#line("}else{");
+      case "end":
+        this.#forgetHosts();
+        this.#depth--;
+        return this.#line("}");
+      case "call":
+        return this.#call(op);
+      case "sync":
+        return this.#line(`sync(p,${NEXT});`);
+      case "raise":
+        return this.#line(`raise(${op.vector},${op.error});`);
+      case "exitNext":
+        return this.#line(`return leaveNext(${NEXT});`);
+      case "exit":
+        return this.#line("return -1;");
+      case "checkTarget":
+        if (op.size === 8) {
+          const top = `(${this.#high(op.a)}>>15)`;
+          this.#line(`if(${top}!==0&&${top}!==-1)raise(13,0);`);
+        } else {
+          const limit = word(STATE.segments + SEG.CS * SEGMENT_BYTES + SEGMENT.limit);
+          this.#line(`if((${this.#low(op.a)}>>>0)>(${limit}>>>0))raise(13,0);`);
+        }
+        return;
+      case "jump":
+        return this.#line(
+          `return find(${this.#low(op.a)},${op.size === 8 ? this.#high(op.a) : "0"});`,
+        );
+      case "goto": {
+        const slot = `p+${this.#operand(op.low)}`;
+        this.#operand(op.high);
+        const target = `p+${this.#operand(0)}`;
+        const epoch = `p+${this.#operand(-1)}`;
+        return this.#line(
+          `return C[${epoch}]===${word(STATE.epoch)}?C[${target}]:link(${slot});`,
+        );
+      }
+    }
+  }
+
+  #line(text: string): void {
+    this.#lines.push(text);
+  }
+
+  #low(id: number): string {
+    return this.#values[id].low;
+  }
+
+  #high(id: number): string {
+    return this.#values[id].high;
+  }
+
+  /** Reserves an operand of the record. @returns Its offset from `p`. */
+  #operand(value: number): number {
+    this.#operands.push(value | 0);
+    return FIRST_OPERAND + this.#operands.length - 1;
+  }
+
+  #define(id: number, size: Size, low: string, high = "0"): void {
+    if (size === 8) {
+      this.#line(`const v${id}l=${low},v${id}h=${high};`);
+      this.#name(id);
+    } else {
+      this.#line(`const v${id}=${low};`);
+      this.#values[id] = { low: `v${id}`, high: "0", size };
+    }
+  }
+
+  /** Notes that an 8-byte value is in the variables that bear its number. */
+  #name(id: number): void {
+    this.#values[id] = { low: `v${id}l`, high: `v${id}h`, size: 8 };
+  }
+
+  #constant(op: MicroOp & { op: "const" }): void {
+    if (!op.param) {
+      this.#values[op.to] = { low: paren(op.low), high: paren(op.high), size: op.size };
+      return;
+    }
+    const low = `C[p+${this.#operand(op.low)}]`;
+    if (op.size !== 8) return this.#define(op.to, op.size, low);
+    if (op.high === op.low >> 31) {
+      this.#line(`const v${op.to}l=${low},v${op.to}h=v${op.to}l>>31;`);
+      this.#name(op.to);
+      return;
+    }
+    this.#define(op.to, 8, low, `C[p+${this.#operand(op.high)}]`);
+  }
+
+  /** The index of a register's low word: a number, or the name of a variable that holds it. */
+  #registerIndex(op: { register: number; param: boolean }): string {
+    const index = (STATE.gpr >> 2) + op.register * 2;
+    return op.param ? `C[p+${this.#operand(index)}]` : `${index}`;
+  }
+
+  #get(op: MicroOp & { op: "get" }): void {
+    const index = this.#registerIndex(op);
+    switch (op.size) {
+      case 1:
+        return this.#define(op.to, 1, `B[(${index}<<2)${op.high ? "+1" : ""}]`);
+      case 2:
+        return this.#define(op.to, 2, `H[${index}<<1]`);
+      case 4:
+        return this.#define(op.to, 4, `I[${index}]`);
+      case 8:
+        return this.#define(op.to, 8, `I[${index}]`, `I[${index}+1]`);
+    }
+  }
+
+  #set(op: MicroOp & { op: "set" }): void {
+    const index = this.#registerIndex(op);
+    const low = this.#low(op.a);
+    switch (op.size) {
+      case 1:
+        return this.#line(`B[(${index}<<2)${op.high ? "+1" : ""}]=${low};`);
+      case 2:
+        return this.#line(`H[${index}<<1]=${low};`);
+      case 4:
+        return this.#line(`I[${index}]=${low};I[${index}+1]=0;`);
+      case 8:
+        return this.#line(`I[${index}]=${low};I[${index}+1]=${this.#high(op.a)};`);
+    }
+  }
+
+  #binary32(op: Extract<MicroOp, { b: number; to: number }> & { size: Size }): void {
+    const { size } = op;
+    const a = this.#low(op.a);
+    const b = this.#low(op.b);
+    const narrow = size < 4;
+    const wrap = (text: string) => narrow ? `(${text})&${mask(size)}` : text;
+    const bits = size * 8;
+    switch (op.op) {
+      case "add":
+        return this.#define(op.to, size, narrow ? wrap(`${a}+${b}`) : `(${a}+${b})|0`);
+      case "sub":
+        return this.#define(op.to, size, narrow ? wrap(`${a}-${b}`) : `(${a}-${b})|0`);
+      case "mul":
+        return this.#define(op.to, size, wrap(`Math.imul(${a},${b})`));
+      case "and":
+        return this.#define(op.to, size, `${a}&${b}`);
+      case "or":
+        return this.#define(op.to, size, `${a}|${b}`);
+      case "xor":
+        return this.#define(op.to, size, `${a}^${b}`);
+      case "shl":
+        return this.#define(op.to, size, wrap(`${a}<<${b}`));
+      case "shr":
+        return this.#define(op.to, size, narrow ? `${a}>>>${b}` : `(${a}>>>${b})|0`);
+      case "sar":
+        return this.#define(
+          op.to,
+          size,
+          narrow ? wrap(`(${a}<<${32 - bits}>>${32 - bits})>>${b}`) : `${a}>>${b}`,
+        );
+      case "rotl":
+        return this.#define(op.to, size, wrap(`(${a}<<${b})|(${a}>>>(${bits}-${b}))`));
+      case "mulHighU":
+        return this.#define(
+          op.to,
+          size,
+          narrow ? `Math.imul(${a},${b})>>>${bits}` : `umulh(${a},${b})`,
+        );
+      case "mulHighS": {
+        const extend = (text: string) => `(${text}<<${32 - bits}>>${32 - bits})`;
+        return this.#define(
+          op.to,
+          size,
+          narrow
+            ? wrap(`Math.imul(${extend(a)},${extend(b)})>>${bits}`)
+            : `(umulh(${a},${b})-(${a}<0?${b}:0)-(${b}<0?${a}:0))|0`,
+        );
+      }
+    }
+  }
+
+  #binary64(op: Extract<MicroOp, { b: number; to: number }>): void {
+    const { low: al, high: ah } = this.#values[op.a];
+    const { low: bl, high: bh } = this.#values[op.b];
+    const n = `v${op.to}`;
+    const pair = (text: string) => {
+      this.#line(text);
+      this.#name(op.to);
+    };
+    switch (op.op) {
+      case "add":
+        return pair(
+          `const ${n}l=(${al}+${bl})|0,${n}h=(${ah}+${bh}+((${n}l>>>0)<(${al}>>>0)?1:0))|0;`,
+        );
+      case "sub":
+        return pair(
+          `const ${n}l=(${al}-${bl})|0,${n}h=(${ah}-${bh}-((${al}>>>0)<(${bl}>>>0)?1:0))|0;`,
+        );
+      case "mul":
+        return pair(
+          `const ${n}l=Math.imul(${al},${bl}),` +
+            `${n}h=(umulh(${al},${bl})+Math.imul(${al},${bh})+Math.imul(${ah},${bl}))|0;`,
+        );
+      case "and":
+        return this.#define(op.to, 8, `${al}&${bl}`, `${ah}&${bh}`);
+      case "or":
+        return this.#define(op.to, 8, `${al}|${bl}`, `${ah}|${bh}`);
+      case "xor":
+        return this.#define(op.to, 8, `${al}^${bl}`, `${ah}^${bh}`);
+      case "shl":
+        return pair(
+          `const ${n}t=${al}<<${bl},${n}l=(${bl}&32)!==0?0:${n}t,` +
+            `${n}h=(${bl}&32)!==0?${n}t:(${ah}<<${bl})|((${al}>>>1)>>>(31-${bl}));`,
+        );
+      case "shr":
+        return pair(
+          `const ${n}t=(${ah}>>>${bl})|0,${n}h=(${bl}&32)!==0?0:${n}t,` +
+            `${n}l=(${bl}&32)!==0?${n}t:(${al}>>>${bl})|((${ah}<<1)<<(31-${bl}));`,
+        );
+      case "sar":
+        return pair(
+          `const ${n}t=${ah}>>${bl},${n}h=(${bl}&32)!==0?${ah}>>31:${n}t,` +
+            `${n}l=(${bl}&32)!==0?${n}t:(${al}>>>${bl})|((${ah}<<1)<<(31-${bl}));`,
+        );
+      case "rotl":
+        return pair(
+          `const ${n}x=(${bl}&32)!==0?${ah}:${al},${n}y=(${bl}&32)!==0?${al}:${ah},` +
+            `${n}l=(${n}x<<${bl})|((${n}y>>>1)>>>(31-(${bl}&31))),` +
+            `${n}h=(${n}y<<${bl})|((${n}x>>>1)>>>(31-(${bl}&31)));`,
+        );
+      case "mulHighU":
+      case "mulHighS":
+        return pair(
+          `const ${n}l=${op.op === "mulHighU" ? "umulh64" : "smulh64"}(${al},${ah},${bl},${bh}),` +
+            `${n}h=${word(STATE.high)};`,
+        );
+    }
+  }
+
+  #unary(op: Extract<MicroOp, { op: "not" | "bswap" | "clz" | "ctz" | "popcnt" }>): void {
+    const { low: a, high: h } = this.#values[op.a];
+    const { size, to } = op;
+    switch (op.op) {
+      case "not":
+        if (size === 8) return this.#define(to, 8, `~${a}`, `~${h}`);
+        return this.#define(to, size, size === 4 ? `~${a}` : `~${a}&${mask(size)}`);
+      case "bswap":
+        if (size === 8) return this.#define(to, 8, `bswap(${h})`, `bswap(${a})`);
+        return this.#define(to, size, size === 4 ? `bswap(${a})` : `bswap(${a})>>>16`);
+      case "clz":
+        if (size === 8) {
+          return this.#define(to, 8, `${h}!==0?Math.clz32(${h}):32+Math.clz32(${a})`);
+        }
+        return this.#define(
+          to,
+          size,
+          size === 4 ? `Math.clz32(${a})` : `Math.clz32(${a})-${32 - size * 8}`,
+        );
+      case "ctz":
+        if (size === 8) return this.#define(to, 8, `${a}!==0?ctz(${a}):32+ctz(${h})`);
+        return this.#define(
+          to,
+          size,
+          size === 4 ? `ctz(${a})` : `ctz(${a}|${2 ** (size * 8)})`,
+        );
+      case "popcnt":
+        if (size === 8) return this.#define(to, 8, `popcnt(${a})+popcnt(${h})`);
+        return this.#define(to, size, `popcnt(${a})`);
+    }
+  }
+
+  #compare(op: Extract<MicroOp, { op: "eq" | "ne" | "ltu" | "lts" | "leu" | "les" }>): string {
+    const { low: al, high: ah } = this.#values[op.a];
+    const { low: bl, high: bh } = this.#values[op.b];
+    const { size } = op;
+    if (op.op === "eq" || op.op === "ne") {
+      const equal = size === 8 ? `(${al}===${bl}&&${ah}===${bh})` : `${al}===${bl}`;
+      return op.op === "eq" ? equal : `!(${equal})`;
+    }
+    const orEqual = op.op === "leu" || op.op === "les";
+    const sign = op.op === "lts" || op.op === "les";
+    const relation = orEqual ? "<=" : "<";
+    if (size === 8) {
+      const top = (text: string) => sign ? text : `(${text}>>>0)`;
+      return `(${ah}===${bh}?(${al}>>>0)${relation}(${bl}>>>0):${top(ah)}<${top(bh)})`;
+    }
+    if (size === 4 && !sign) return `(${al}>>>0)${relation}(${bl}>>>0)`;
+    if (size === 4 || !sign) return `${al}${relation}${bl}`;
+    return `(${al}<<${32 - size * 8})${relation}(${bl}<<${32 - size * 8})`;
+  }
+
+  #convert(op: Extract<MicroOp, { from: Size }>): void {
+    const a = this.#low(op.a);
+    switch (op.op) {
+      case "zext":
+        this.#values[op.to] = { low: a, high: "0", size: op.size };
+        return;
+      case "trunc":
+        if (op.size === 4) {
+          this.#values[op.to] = { low: a, high: "0", size: op.size };
+          return;
+        }
+        return this.#define(op.to, op.size, `${a}&${mask(op.size)}`);
+      case "sext": {
+        const shift = 32 - op.from * 8;
+        const wide = shift === 0 ? a : `${a}<<${shift}>>${shift}`;
+        if (op.size === 2) return this.#define(op.to, 2, `(${wide})&65535`);
+        if (op.size !== 8) return this.#define(op.to, op.size, wide);
+        this.#line(`const v${op.to}l=${wide},v${op.to}h=v${op.to}l>>31;`);
+        this.#name(op.to);
+        return;
+      }
+    }
+  }
+
+  /** Declares `hN`: the host offset of a fast-table hit, or -1. */
+  #translate(id: string, address: number, size: Size, write: boolean): void {
+    const table = write
+      ? (this.user ? FAST.writeUser : FAST.writeSupervisor)
+      : (this.user ? FAST.readUser : FAST.readSupervisor);
+    const low = this.#low(address);
+    const last = size === 1 ? low : `(${low}+${size - 1})`;
+    this.#line(
+      `const t${id}=${table >> 2}+((${low}>>>10)&4092),` +
+        `h${id}=I[t${id}]===(${last}&-4096)&&I[t${id}+1]===${this.#high(address)}` +
+        `?(I[t${id}+2]+${low})|0:-1;`,
+    );
+    if (this.#depth === 0) this.#slow.push(`h${id}`);
+    else this.#always = true;
+  }
+
+  #load(op: MicroOp & { op: "load" }): void {
+    const { to, size } = op;
+    this.#translate(`${to}`, op.address, size, op.write);
+    const host = `h${to}`;
+    if (op.write) this.#hosts.push({ address: op.address, host, depth: this.#depth });
+    const flags = this.#flags(op.stack) | (op.write ? ACCESS.WRITE : 0);
+    const slow = `(${this.#low(op.address)},${this.#high(op.address)},${flags},p)`;
+    if (size === 8) {
+      this.#line(
+        `let v${to}l,v${to}h;if(${host}>=0){` +
+          `v${to}l=V.getInt32(${host},true);v${to}h=V.getInt32(${host}+4,true);` +
+          `}else{v${to}l=load64${slow};v${to}h=${word(STATE.high)};}`,
+      );
+      this.#name(to);
+      return;
+    }
+    const fast = size === 1
+      ? `B[${host}]`
+      : size === 2
+      ? `V.getUint16(${host},true)`
+      : `V.getInt32(${host},true)`;
+    this.#define(to, size, `${host}>=0?${fast}:load${size * 8}${slow}`);
+  }
+
+  #store(op: MicroOp & { op: "store" }): void {
+    const { size } = op;
+    let host = this.#hosts.findLast(({ address }) => address === op.address)?.host;
+    if (host === undefined) {
+      const id = `s${this.#lines.length}`;
+      this.#translate(id, op.address, size, true);
+      host = `h${id}`;
+    }
+    const low = this.#low(op.a);
+    const high = this.#high(op.a);
+    const fast = size === 1
+      ? `B[${host}]=${low};`
+      : size === 2
+      ? `V.setInt16(${host},${low},true);`
+      : size === 4
+      ? `V.setInt32(${host},${low},true);`
+      : `V.setInt32(${host},${low},true);V.setInt32(${host}+4,${high},true);`;
+    const value = size === 8 ? `${low},${high}` : low;
+    this.#line(
+      `if(${host}>=0){${fast}}else store${size * 8}(${this.#low(op.address)},` +
+        `${this.#high(op.address)},${value},${this.#flags(op.stack)},p);`,
+    );
+  }
+
+  /** The region that ends takes its variables with it. */
+  #forgetHosts(): void {
+    while (this.#hosts.length > 0 && this.#hosts.at(-1)!.depth === this.#depth) this.#hosts.pop();
+  }
+
+  #flags(stack: boolean): number {
+    return this.#access | (stack ? ACCESS.STACK : 0);
+  }
+
+  #segment(op: MicroOp & { op: "segment" }): void {
+    const at = STATE.segments + op.segment * SEGMENT_BYTES;
+    const end = word(at + (op.write ? SEGMENT.writeEnd : SEGMENT.readEnd));
+    const offset = this.#low(op.a);
+    this.#define(
+      op.to,
+      4,
+      `((${offset}>>>0)+${op.bytes})<=(${end}>>>0)?(${offset}+${word(at + SEGMENT.base)})|0` +
+        `:segment(${op.segment},${offset},${op.bytes},${op.write ? 1 : 0},p)`,
+    );
+  }
+
+  #flagsResult(size: Size, id: number): void {
+    const { low, high } = this.#values[id];
+    if (size === 8) this.#line(`${Z}=${low}|${high};${S}=${high};${P}=${low};`);
+    else if (size === 4) this.#line(`${Z}=${low};${S}=${low};${P}=${low};`);
+    else this.#line(`${Z}=${low};${S}=${low}<<${32 - size * 8};${P}=${low};`);
+  }
+
+  #flagsArithmetic(op: MicroOp & { op: "flagsAdd" | "flagsSub" }): void {
+    const part = op.size === 8 ? "high" : "low";
+    const a = this.#values[op.a][part];
+    const b = this.#values[op.b][part];
+    const r = this.#values[op.result][part];
+    const up = op.size < 4 ? `<<${32 - op.size * 8}` : "";
+    const add = op.op === "flagsAdd";
+    if (op.carry) {
+      const carry = add ? `(${a}&${b})|((${a}|${b})&~${r})` : `(~${a}&${b})|((~${a}|${b})&${r})`;
+      this.#line(`${C}=(${carry})${up};`);
+    }
+    const overflow = add ? `(${a}^${r})&(${b}^${r})` : `(${a}^${b})&(${a}^${r})`;
+    this.#line(`${O}=(${overflow})${up};`);
+    this.#line(`${A}=${this.#low(op.a)}^${this.#low(op.b)}^${this.#low(op.result)};`);
+  }
+
+  #setFlag(flag: string, value: string): void {
+    switch (flag) {
+      case "C":
+        return this.#line(`${C}=${value}<<31;`);
+      case "O":
+        return this.#line(`${O}=${value}<<31;`);
+      case "S":
+        return this.#line(`${S}=${value}<<31;`);
+      case "A":
+        return this.#line(`${A}=${value}<<4;`);
+      case "Z":
+        return this.#line(`${Z}=~${value}&1;`);
+      case "P":
+        return this.#line(`${P}=~${value}&1;`);
+    }
+  }
+
+  #call(op: MicroOp & { op: "call" }): void {
+    this.#helpers.add(op.name);
+    const args = op.args.flatMap((id) => {
+      const { low, high, size } = this.#values[id];
+      return size === 8 ? [low, high] : [low];
+    });
+    const call = `h_${op.name}(${["cpu", ...args].join(",")})`;
+    this.#always = true;
+    if (op.to < 0) return this.#line(`${call};`);
+    this.#define(op.to, op.size, call, word(STATE.high));
+  }
+}
+
+function getFlag(flag: string): string {
+  switch (flag) {
+    case "C":
+      return `${C}>>>31`;
+    case "O":
+      return `${O}>>>31`;
+    case "S":
+      return `${S}>>>31`;
+    case "A":
+      return `(${A}>>>4)&1`;
+    case "Z":
+      return `${Z}===0?1:0`;
+    default:
+      return `parity(${P}&255)`;
+  }
+}
+
+function paren(value: number): string {
+  return value < 0 ? `(${value})` : `${value}`;
+}
