@@ -6,6 +6,8 @@ import type { DeviceState } from "./state_format.ts";
 export interface Device extends PortHandler {
   /** The ports that the board claims for it. */
   readonly ports: readonly PortRange[];
+  /** The RESET wire: back to the power-on state (wires and batteries keep what they have). */
+  reset(): void;
   /** Its state as a plain object that survives JSON, with the device's name and a version. */
   saveState(): DeviceState;
   /**
