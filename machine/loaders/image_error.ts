@@ -26,7 +26,7 @@ export type ImageErrorReason =
   | "dynamic"
   /** It does not fit the machine's memory. */
   | "does-not-fit"
-  /** It wants memory where no RAM is: 0xa0000 to 0xfffff. */
+  /** It wants to write where no RAM is, 0xc0000 to 0xfffff, or to lie in video memory below. */
   | "reserved-memory"
   /** An address that the CPU could not start at in the chosen mode. */
   | "unreachable"

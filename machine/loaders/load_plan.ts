@@ -7,7 +7,7 @@ import { type ElfImage, parseElf } from "./elf.ts";
 import { type Environment, environmentFor, type LoadMode, type Poke } from "./environment.ts";
 import { checkFlat } from "./flat.ts";
 import { ImageError } from "./image_error.ts";
-import { type MemoryRange, overlaps, RESERVED } from "./memory_range.ts";
+import { type MemoryRange, overlaps, ROM, VIDEO_MEMORY } from "./memory_range.ts";
 
 /** An image that fits, with all that it needs. */
 export interface LoadPlan extends Environment {
@@ -53,9 +53,9 @@ export function planFlat(bytes: Uint8Array, options: FlatOptions, ramSize: numbe
  */
 export function planElf(bytes: Uint8Array, ramSize: number): LoadPlan {
   const elf = parseElf(bytes);
-  const occupied = elf.segments.map(({ physicalAddress, memorySize, index }) => {
+  const occupied = elf.segments.map(({ physicalAddress, memorySize, flags, index }) => {
     const range = { start: physicalAddress, size: memorySize };
-    checkRam(range, ramSize, `segment ${index}`);
+    checkRam(range, ramSize, flags.write, `segment ${index}`);
     return range;
   });
   const long = elf.bits === 64;
@@ -99,7 +99,8 @@ function zeroPokes(start: number, size: number, zeros: Uint8Array): Poke[] {
   return pokes;
 }
 
-function checkRam(range: MemoryRange, ramSize: number, what: string): void {
+/** Linkers put read-only headers just below the text at 1 MiB: those may lie in ROM. */
+function checkRam(range: MemoryRange, ramSize: number, writable: boolean, what: string): void {
   const end = range.start + range.size;
   if (end > ramSize) {
     throw new ImageError(
@@ -108,7 +109,7 @@ function checkRam(range: MemoryRange, ramSize: number, what: string): void {
         `memory at ${hex(ramSize)}`,
     );
   }
-  if (overlaps(range, RESERVED)) {
+  if (overlaps(range, VIDEO_MEMORY) || (writable && overlaps(range, ROM))) {
     throw new ImageError(
       "reserved-memory",
       `Cannot load ${what} at physical ${hex(range.start)}: ` +

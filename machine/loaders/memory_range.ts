@@ -6,8 +6,11 @@ export interface MemoryRange {
   readonly size: number;
 }
 
-/** Where video memory and ROM lie: no place for a program. */
-export const RESERVED: MemoryRange = { start: 0xa_0000, size: 0x6_0000 };
+/** Where the display looks: no place for a program. */
+export const VIDEO_MEMORY: MemoryRange = { start: 0xa_0000, size: 0x2_0000 };
+
+/** Where a guest's writes are dropped. */
+export const ROM: MemoryRange = { start: 0xc_0000, size: 0x4_0000 };
 
 /** Below it are the real-mode vectors and the BIOS data area. */
 const FIRST_FREE = 0x1000;
@@ -40,7 +43,7 @@ export function findRoom(
     if (range === undefined) return start;
     start = roundUp(range.start + range.size);
   }
-  for (let start = ramSize - size; start >= RESERVED.start + RESERVED.size;) {
+  for (let start = ramSize - size; start >= ROM.start + ROM.size;) {
     const range = blocking(start);
     if (range === undefined) return start;
     start = Math.floor((range.start - size) / PAGE) * PAGE;

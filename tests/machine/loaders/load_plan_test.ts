@@ -137,6 +137,14 @@ Deno.test("planElf() starts ELF32 in protected mode at the physical entry", () =
   deepStrictEqual([plan.mode, plan.registers.rip], ["protected", 0x10_0002n]);
 });
 
+Deno.test("planElf() takes read-only headers in ROM", () => {
+  const plan = planElf(
+    buildElf({ segments: [{ vaddr: 0xf_f000n, flags: 4 }, { vaddr: 0x10_0000n }] }),
+    RAM,
+  );
+  strictEqual(plan.pokes[0].address, 0xf_f000);
+});
+
 const REFUSED: readonly [what: string, reason: string, plan: () => unknown, message: RegExp][] = [
   ["nothing", "empty", () => planFlat(new Uint8Array(0), { at: 0, mode: "real" }, RAM), /empty/],
   [
@@ -188,10 +196,16 @@ const REFUSED: readonly [what: string, reason: string, plan: () => unknown, mess
     /ends at 0x7fff00100000/,
   ],
   [
-    "an ELF segment in ROM",
+    "an ELF segment in video memory",
     "reserved-memory",
     () => planElf(buildElf({ entry: 0x9_fffen, segments: [{ vaddr: 0x9_fffen }] }), RAM),
     /physical 0x9fffe/,
+  ],
+  [
+    "a writable ELF segment in ROM",
+    "reserved-memory",
+    () => planElf(buildElf({ entry: 0xf_fffbn, segments: [{ vaddr: 0xf_fffbn, flags: 7 }] }), RAM),
+    /physical 0xffffb/,
   ],
   [
     "an ELF segment that no large page maps",
