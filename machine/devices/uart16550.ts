@@ -23,26 +23,15 @@
  * IIR shows the most urgent cause; the line is a level, recomputed in one function.
  *
  * **Not modelled:** parity, framing and break errors of the host (it makes none), 1.5 stop bits
- * (as 2), DMA mode, breaks on the line. A divisor of 0 counts as 65536.
+ * (as 2), DMA mode, breaks on the line. A divisor of 0 counts as 65536. A byte written while the
+ * transmitter is full is lost; without FIFOs a real THR would keep the new byte, not the old one.
  *
  * @see National Semiconductor PC16550D data sheet
  */
 import type { Device } from "../bus/device.ts";
 import type { IrqLine } from "../bus/irq_line.ts";
 import type { PortRange } from "../bus/port_bus.ts";
-import {
-  byte,
-  byteText,
-  type Checked,
-  type DeviceState,
-  fields,
-  flag,
-  integer,
-  list,
-  nullable,
-  StateFormat,
-  timeNs,
-} from "../bus/state_format.ts";
+import { type DeviceState, StateFormat } from "../bus/state_format.ts";
 import type { Alarm, Clock } from "../clock.ts";
 import {
   FCR,
@@ -57,57 +46,7 @@ import {
   UART_CLOCK_HZ,
   UART_REGISTER,
 } from "./uart16550_spec.ts";
-
-const STATE = fields({
-  ier: byte,
-  lcr: byte,
-  mcr: byte,
-  /** OE alone is kept; the other bits follow from the rest. */
-  overrun: flag,
-  /** Delta bits of MSR. */
-  deltas: integer(0, 15),
-  scr: byte,
-  divisor: integer(0, 0xffff),
-  fifos: flag,
-  trigger: integer(0, 3),
-  received: list(byte, 0, FIFO_SIZE),
-  waiting: list(byte, 0, FIFO_SIZE),
-  /** The byte in the transmit shift register, and when it has left. */
-  shifting: nullable(byte),
-  sentAtNs: nullable(timeNs),
-  thrEmptyPending: flag,
-  timeoutPending: flag,
-  timeoutAtNs: nullable(timeNs),
-  /** What the host has sent and the receiver has not got yet. */
-  incoming: list(byte, 0, Number.MAX_SAFE_INTEGER),
-  arrivesAtNs: nullable(timeNs),
-  /** What the guest has sent. */
-  output: byteText,
-});
-
-function powerOn(): Checked<typeof STATE> {
-  return {
-    ier: 0,
-    lcr: 0,
-    mcr: 0,
-    overrun: false,
-    deltas: 0,
-    scr: 0,
-    divisor: 12,
-    fifos: false,
-    trigger: 0,
-    received: [],
-    waiting: [],
-    shifting: null,
-    sentAtNs: null,
-    thrEmptyPending: false,
-    timeoutPending: false,
-    timeoutAtNs: null,
-    incoming: [],
-    arrivesAtNs: null,
-    output: "",
-  };
-}
+import { newUart, UART_STATE, type UartState } from "./uart16550_state.ts";
 
 /** What a UART is wired to. */
 export interface UartWiring {
@@ -127,17 +66,17 @@ export interface UartWiring {
 export class Uart16550 implements Device {
   readonly ports: readonly PortRange[];
   readonly #wiring: UartWiring;
-  readonly #format: StateFormat<Checked<typeof STATE>>;
+  readonly #format: StateFormat<UartState>;
   readonly #sent: Alarm;
   readonly #arrival: Alarm;
   readonly #timeout: Alarm;
-  #s = powerOn();
+  #s = newUart();
 
   constructor(wiring: UartWiring) {
     this.#wiring = wiring;
     const { name, base, clock } = wiring;
     this.ports = [{ device: name, first: base, count: 8 }];
-    this.#format = new StateFormat(name, 1, STATE);
+    this.#format = new StateFormat(name, 1, UART_STATE);
     this.#sent = clock.alarm(`${name} sent`, () => this.#shiftedOut());
     this.#arrival = clock.alarm(`${name} arrival`, () => this.#arrive());
     this.#timeout = clock.alarm(`${name} timeout`, () => {
@@ -227,7 +166,7 @@ export class Uart16550 implements Device {
   /** Master reset. What the host sent or got stays. */
   reset(): void {
     const { incoming, output } = this.#s;
-    this.#s = { ...powerOn(), incoming, output };
+    this.#s = { ...newUart(), incoming, output };
     this.#update();
   }
 
@@ -279,10 +218,8 @@ export class Uart16550 implements Device {
     const s = this.#s;
     s.thrEmptyPending = false;
     const room = s.fifos ? FIFO_SIZE : 1;
-    // THR is overwritten when full; a full FIFO drops what comes.
-    if (s.waiting.length < room) s.waiting.push(value);
-    else if (!s.fifos) s.waiting[0] = value;
-    else return;
+    if (s.waiting.length >= room) return;
+    s.waiting.push(value);
     if (!(s.mcr & MCR.LOOP)) {
       s.output += String.fromCharCode(value);
       this.#wiring.onOutput?.(value);
