@@ -36,6 +36,8 @@ export function decode(fetch: FetchByte, codeSize: CodeSize): DecodedInstruction
     if (leaf.f64) c.operandSize = 8;
     else if (leaf.d64 && c.operandSize === 4) c.operandSize = 8;
   }
+  if (leaf.sizing === "wide") c.operandSize = c.wide ? 8 : 4;
+  else if (leaf.sizing === "native") c.operandSize = c.is64 ? 8 : 4;
   if (leaf.modrm) {
     if (leaf.flat) readModRmByte(c);
     else readModRm(c);

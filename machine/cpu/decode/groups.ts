@@ -57,6 +57,7 @@ export const GROUP_6: ByReg = [
   "ltr Ew",
   "verr Ew",
   "verw Ew",
+  { xf2: "ud ;LKGS" },
 ];
 
 /** An instruction in ModRM.rm that CPUID does not offer. */
@@ -84,18 +85,19 @@ export const GROUP_7: ByMod = {
         absent("VMX: vmxoff"),
         absent("PCONFIG"),
         { none: "ud ;WRMSRNS", xf3: "ud ;MSRLIST: wrmsrlist", xf2: "ud ;MSRLIST: rdmsrlist" },
+        absent("PCONFIG: pbndkb"),
       ],
     },
     {
       rm: [
         absent("MONITOR"),
         absent("MWAIT"),
-        { none: "clac" },
+        { none: "clac", xf3: "ud ;FRED: eretu", xf2: "ud ;FRED: erets" },
         { none: "stac" },
-        absent("TDX: tdcall"),
-        absent("TDX: seamret"),
-        absent("TDX: seamops"),
-        absent("SGX: encls"),
+        { x66: "ud ;TDX: tdcall" },
+        { x66: "ud ;TDX: seamret" },
+        { x66: "ud ;TDX: seamops" },
+        { none: "ud ;SGX: encls", x66: "ud ;TDX: seamcall" },
       ],
     },
     {

@@ -62,6 +62,8 @@ export interface Leaf {
   readonly d64: boolean;
   readonly f64: boolean;
   readonly flat: boolean;
+  /** 66 is no size here: "wide" 8 with REX.W, else 4; "native" 8 in 64-bit code, else 4. */
+  readonly sizing: "" | "wide" | "native";
   readonly memoryOnly: boolean;
   readonly registerOnly: boolean;
   /** Bytes without a meaning after all else; -1: an immediate of the operand size, at most 4. */
@@ -180,6 +182,11 @@ function compileLeaf(text: string): Leaf {
     d64: flags.has("d64"),
     f64: flags.has("f64"),
     flat,
+    sizing: codes.some((code) => "yo".includes(code[1]))
+      ? "wide"
+      : codes.some((code) => code[1] === "n" && code[0] !== "C" && code[0] !== "D")
+      ? "native"
+      : "",
     memoryOnly: flags.has("mem") || codes.some((code) => code[0] === "M"),
     registerOnly: flags.has("reg") || !flat && codes.some((code) => code[0] === "R"),
     skip: flags.has("immz")

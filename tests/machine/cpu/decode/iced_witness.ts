@@ -118,8 +118,17 @@ for (const size of [1, 2, 4, 8] as const) {
   registerNumbers.set(registerByName[name], { kind: "register", register, size: 1, high: true });
 });
 
-/** Instructions that iced decodes and our CPUID does not offer: ours may be "ud" or "sse". */
-export type Verdict = { readonly problem?: string; readonly iced: string; readonly ours: string };
+/** What came of a comparison. */
+export interface Verdict {
+  /** What differs, if anything. */
+  readonly problem?: string;
+  /** iced's mnemonic, or "(invalid)". */
+  readonly iced: string;
+  /** Our mnemonic, and the reason that it gives. */
+  readonly ours: string;
+  readonly reason: string | undefined;
+  readonly length: number;
+}
 
 /** Compares sequences in slots of {@linkcode SLOT} bytes. */
 export class Witness {
@@ -134,7 +143,7 @@ export class Witness {
     this.#decoder = new Decoder(bits, bytes, DecoderOptions.None);
   }
 
-  /** iced's length at an offset, 0 if invalid. */
+  /** Decodes at an offset with both. */
   compare(at: number): Verdict {
     const iced = this.#iced;
     this.#decoder.position = at;
@@ -143,7 +152,8 @@ export class Witness {
     const ours = decode((offset) => this.#bytes[at + offset] ?? 0, this.#bits);
     const name = iced.code === Code.INVALID ? "(invalid)" : mnemonicNames[iced.mnemonic];
     const problem = judge(ours, iced, name, this.#bits);
-    const verdict = { iced: name, ours: ours.mnemonic };
+    const { mnemonic, reason, length } = ours;
+    const verdict = { iced: name, ours: mnemonic, reason, length };
     return problem === undefined ? verdict : { ...verdict, problem };
   }
 
@@ -171,6 +181,7 @@ function judge(
       : undefined;
   }
   return sameMnemonic(ours, iced, name) ?? samePrefixes(ours, iced) ??
+    sameSizes(ours, iced, name) ??
     sameOperands(ours, iced, bits);
 }
 
@@ -226,6 +237,46 @@ function samePrefixes(ours: Instruction, iced: IcedInstruction): string | undefi
   if (iced.isStringInstruction) {
     const repeat = iced.hasRepnePrefix ? "repne" : iced.hasRepePrefix ? "rep" : "none";
     if (ours.repeat !== repeat) return `repeat ${ours.repeat}, expected ${repeat}`;
+  }
+  return undefined;
+}
+
+const codeNames: string[] = [];
+for (const [name, value] of Object.entries(Code)) {
+  if (typeof value === "number") codeNames[value] = name;
+}
+const LETTERS: Readonly<Record<string, number>> = { w: 2, d: 4, q: 8 };
+const SIZED: Readonly<Record<string, number>> = {
+  cbw: 2,
+  cwde: 4,
+  cdqe: 8,
+  cwd: 2,
+  cdq: 4,
+  cqo: 8,
+  sysretq: 8,
+  sysexitq: 8,
+  cmpxchg8b: 4,
+  cmpxchg16b: 8,
+};
+const COUNTERS: Readonly<Record<string, number>> = { CX: 2, ECX: 4, RCX: 8 };
+
+/** Sizes that no operand shows: in iced they are part of the code's name. */
+function sameSizes(ours: Instruction, iced: IcedInstruction, name: string): string | undefined {
+  const code = codeNames[iced.code];
+  const letter = /^(?:Leave|Enter|Retn|Retf|Iret|Pushf|Popf|Pusha|Popa|Push|Pop)([wdq])(?:_|$)/
+    .exec(code);
+  const relative = /_rel(?:8|16|32)_(16|32|64)(?:_([ER]?CX))?$/.exec(code);
+  const size = letter !== null
+    ? LETTERS[letter[1]]
+    : relative !== null
+    ? Number(relative[1]) / 8
+    : SIZED[name];
+  if (size !== undefined && size !== ours.operandSize) {
+    return `operand size ${ours.operandSize}, expected ${size} (${code})`;
+  }
+  const counter = relative?.[2] ?? /^j([er]?cx)z$/.exec(name)?.[1].toUpperCase();
+  if (counter !== undefined && COUNTERS[counter] !== ours.addressSize) {
+    return `address size ${ours.addressSize}, expected ${counter} (${code})`;
   }
   return undefined;
 }
