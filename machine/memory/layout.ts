@@ -104,6 +104,8 @@ export const STATE = {
   pendingDebug: 0x308,
   /** {@linkcode MODE} bits of the code that runs; kept by `CpuState.refreshMode`. */
   mode: 0x30c,
+  /** 1 from the delivery of an NMI to the next IRET: further NMIs wait. */
+  nmiBlocked: 0x310,
 } as const;
 
 /** Kinds of interrupt shadow, OR-ed into `STATE.shadow`. */
