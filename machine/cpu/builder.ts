@@ -267,8 +267,11 @@ export class Builder {
     });
   }
 
-  /** The effective address (offset) of an operand, at its address size. */
-  effectiveAddress(operand: MemoryOperand): Value {
+  /**
+   * The effective address (offset) of an operand, at its address size. `baseValue` stands in
+   * for the base register (POP's rSP).
+   */
+  effectiveAddress(operand: MemoryOperand, baseValue?: Value): Value {
     const { base, index, scale, displacement, displacementHigh, addressSize } = operand;
     let sum: Value | undefined;
     if (base === RIP_BASE) {
@@ -279,7 +282,7 @@ export class Builder {
       const targetHigh = addressSize === 4 ? 0 : (high + displacementHigh + carry) | 0;
       return this.parameter(addressSize, targetLow, targetHigh);
     }
-    if (base >= 0) sum = this.#operandRegister(base, addressSize, false);
+    if (base >= 0) sum = baseValue ?? this.#operandRegister(base, addressSize, false);
     if (index >= 0) {
       const value = this.#operandRegister(index, addressSize, false);
       const scaled = scale === 1
