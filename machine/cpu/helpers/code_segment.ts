@@ -59,13 +59,25 @@ export function commitCode(
   ripLow: number,
   ripHigh: number,
 ): void {
+  const before = cpu.state.word(STATE.mode);
+  setCode(cpu, selector, descriptor, cpl, ripLow, ripHigh);
+  reportMode(cpu, before);
+}
+
+/** {@linkcode commitCode} without the report of a new mode, for those who have more to change. */
+export function setCode(
+  cpu: CpuContext,
+  selector: number,
+  descriptor: Descriptor,
+  cpl: number,
+  ripLow: number,
+  ripHigh: number,
+): void {
   const { state } = cpu;
-  const before = state.word(STATE.mode);
   state.setWord(STATE.cpl, cpl);
   commitSegment(cpu, SEG.CS, (selector & ~3) | cpl, descriptor);
   const isLong = state.longMode && descriptor.long;
   state.setPair(STATE.rip, ripLow, isLong ? ripHigh : 0);
-  reportMode(cpu, before);
 }
 
 /** Far transfer in real and virtual-8086 mode; #GP(0) beyond CS's limit. */

@@ -67,6 +67,7 @@ export function returnFromTask(cpu: CpuContext): void {
  *
  * @param ext EXT bit of error codes.
  * @param returnLow EIP that the old task goes on with; by default the next instruction's.
+ * @param flags EFLAGS that it goes on with; NT is cleared by a return.
  */
 export function enterTask(
   cpu: CpuContext,
@@ -74,6 +75,7 @@ export function enterTask(
   reason: TaskSwitch,
   ext: number,
   returnLow: number = cpu.state.word(STATE.nextRip),
+  flags: number = cpu.state.flags,
 ): void {
   const { state } = cpu;
   const nests = reason === "call" || reason === "interrupt";
@@ -87,7 +89,7 @@ export function enterTask(
   const image = readTask(cpu, tss.base, isWide);
 
   const oldSelector = state.selector(SEG.TR);
-  const saved = reason === "return" ? state.flags & ~RFLAGS.NT : state.flags;
+  const saved = reason === "return" ? flags & ~RFLAGS.NT : flags;
   saveTask(cpu, state.baseLow(SEG.TR), isWideTss(state.attributes(SEG.TR)), returnLow, saved);
   if (!nests && old !== undefined) markBusy(cpu, old, false);
   if (nests) {
