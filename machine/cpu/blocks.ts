@@ -6,7 +6,7 @@
  * an instruction that crosses a page is a block of its own.
  */
 import { GUEST_FAULT, VECTOR } from "../arch/exceptions.ts";
-import { FAST, MODE, STATE } from "../memory/layout.ts";
+import { MODE, STATE } from "../memory/layout.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../memory/physical.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { Builder } from "./builder.ts";
@@ -312,13 +312,7 @@ export class BlockCache {
     else blocks.push(block);
     if (page >= this.#chunks.length) return;
     this.#chunks[page] |= this.#chunksOn(block, page);
-    if (this.memory.codePages[page] !== 0) return;
-    this.memory.codePages[page] = 1;
-    // Stores to this page must take the slow path from now on.
-    const i32 = this.memory.i32;
-    for (const table of [FAST.writeSupervisor, FAST.writeUser]) {
-      for (let entry = 0; entry < FAST.ENTRIES; entry++) i32[(table >> 2) + entry * 4] = FAST.EMPTY;
-    }
+    this.mmu.protectCodePage(page);
   }
 
   #chunksOn(block: Block, page: number): number {

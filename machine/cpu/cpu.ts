@@ -35,7 +35,13 @@ import { SEMANTICS } from "./semantics/mod.ts";
 import { CpuState } from "./state.ts";
 
 /** Why {@linkcode Cpu.execute} returned. */
-export type CpuStop = "budget" | "paused" | "breakpoint" | "halted" | "triple fault";
+export type CpuStop =
+  | "budget"
+  | "paused"
+  | "breakpoint"
+  | "halted"
+  | "triple fault"
+  | "returned";
 
 /** How many instructions run at most before a pause from outside is looked for. */
 const LONGEST_GRANT = 1 << 20;
@@ -104,7 +110,11 @@ export class Cpu implements CpuContext {
 
   /** RESET: the registers' power-up values. Memory and time stay. */
   reset(): void {
+    const { retired } = this;
+    const epoch = this.state.word(STATE.epoch);
     resetState(this.state);
+    this.state.setWord(STATE.epoch, epoch + 1);
+    this.retired = retired;
     this.tripleFault = undefined;
     this.#hypercallPending = false;
     this.#nmiPending = false;
@@ -151,8 +161,20 @@ export class Cpu implements CpuContext {
    * Runs until `until` instructions have retired in all, or something stops the CPU.
    *
    * A breakpoint at the very first instruction does not stop.
+   *
+   * @param returned For intrinsics that wait: true when the guest is back where it was called from.
    */
-  execute(until: number): CpuStop {
+  execute(until: number, returned?: () => boolean): CpuStop {
+    const outer = this.budgetEnd;
+    this.budgetEnd = until;
+    try {
+      return this.#execute(until, returned);
+    } finally {
+      this.budgetEnd = outer;
+    }
+  }
+
+  #execute(until: number, returned: (() => boolean) | undefined): CpuStop {
     const loop = this.#loop;
     const i32 = this.state.i32;
     const { clock } = this;
@@ -165,6 +187,7 @@ export class Cpu implements CpuContext {
         this.#hypercallHandler!();
         continue;
       }
+      if (returned !== undefined && returned()) return "returned";
       const now = loop.retired;
       if (clock.nextRetired <= now) clock.advanceTo(now);
       if (this.#pausePending || (this.pollPause !== undefined && this.pollPause())) {
@@ -185,6 +208,40 @@ export class Cpu implements CpuContext {
       this.#runBlock(Math.min(until, clock.nextRetired) - now);
     }
   }
+
+  /** Where the current run's budget ends, in retired instructions; for intrinsics inside it. */
+  budgetEnd = 0;
+
+  /** One instruction's time passes outside of guest code. */
+  passTime(): void {
+    this.#loop.retired += 1;
+    if (this.clock.nextRetired <= this.retired) this.clock.advanceTo(this.retired);
+  }
+
+  /** Delivers what waits to be delivered before the next instruction, if anything does. */
+  deliverWaiting(): boolean {
+    return this.tripleFault === undefined && this.#deliverPending();
+  }
+
+  /** Delivers the fault that is noted in the state block. */
+  deliverFault(): void {
+    this.state.setWord(STATE.shadow, 0);
+    this.#deliver(deliverException(this));
+  }
+
+  /** INT n from outside of guest code; RIP is where it shall return to. */
+  interrupt(vector: number): void {
+    this.#deliver(deliverInterrupt(this, vector, "int"));
+  }
+
+  /** Ends an interrupt shadow that was there before this instruction. */
+  leaveShadow(): void {
+    const shadow = this.state.word(STATE.shadow);
+    if (shadow !== 0 && this.#shadowSeen) this.state.setWord(STATE.shadow, 0);
+    this.#shadowSeen = this.state.word(STATE.shadow) !== 0;
+  }
+
+  #shadowSeen = false;
 
   /** Step 4 of the story: the block at RIP, for at most `most` instructions. */
   #runBlock(most: number): void {

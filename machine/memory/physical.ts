@@ -245,6 +245,11 @@ export class PhysicalMemory {
     this.u8.set(bytes, RAM_BASE + address);
   }
 
+  /** The RAM as int32 words, for hashes and snapshots. */
+  ramWords(): Int32Array {
+    return this.i32.subarray(RAM_BASE >> 2, (RAM_BASE + this.ramSize) >> 2);
+  }
+
   #checkRange(address: number, length: number, verb: string): void {
     if (!Number.isSafeInteger(address) || address < 0 || !Number.isSafeInteger(length)) {
       throw new RangeError(

@@ -1,0 +1,67 @@
+/** `machine.cpu`: registers by name and the intrinsics, in one object. */
+import type { Cpu, CpuStop } from "./cpu.ts";
+import { Intrinsics } from "./intrinsics.ts";
+import {
+  defineRegisters,
+  type NamedRegisters,
+  type RegistersSnapshot,
+  snapshotRegisters,
+} from "./registers.ts";
+
+/** What people and kernels see of the CPU. */
+export type CpuDoor = Intrinsics & NamedRegisters & {
+  /** All registers as plain data. */
+  registers(): RegistersSnapshot;
+  /** A register by name. @throws {RangeError} If there is none of that name. */
+  get(name: string): bigint | number;
+  /** Sets a register by name. @throws {RangeError} If there is none, or the value does not fit. */
+  set(name: string, value: number | bigint): void;
+  /** Current privilege level. */
+  readonly cpl: number;
+  /** `real`, `protected`, `virtual-8086`, `compatibility` or `64-bit`. */
+  readonly mode: string;
+};
+
+class Door extends Intrinsics {
+  readonly #cpu: Cpu;
+
+  constructor(cpu: Cpu, stopped: (stop: CpuStop) => never) {
+    super(cpu, stopped);
+    this.#cpu = cpu;
+    defineRegisters(this, cpu);
+    Object.preventExtensions(this);
+  }
+
+  registers(): RegistersSnapshot {
+    return snapshotRegisters(this.#cpu);
+  }
+
+  get cpl(): number {
+    return this.#cpu.state.cpl;
+  }
+
+  get mode(): string {
+    return this.registers().mode;
+  }
+
+  get(name: string): bigint | number {
+    return this.#register(name) as bigint | number;
+  }
+
+  set(name: string, value: number | bigint): void {
+    this.#register(name);
+    Reflect.set(this, name, value);
+  }
+
+  #register(name: string): unknown {
+    const value = Object.hasOwn(this, name) ? Reflect.get(this, name) : undefined;
+    if (typeof value === "bigint" || typeof value === "number") return value;
+    const names = Object.keys(this).filter((key) => typeof Reflect.get(this, key) !== "object");
+    throw new RangeError(`There is no register "${name}": the names are ${names.join(", ")}`);
+  }
+}
+
+/** Makes the door of a CPU. @param stopped As for {@linkcode Intrinsics}. */
+export function cpuDoor(cpu: Cpu, stopped: (stop: CpuStop) => never): CpuDoor {
+  return new Door(cpu, stopped) as unknown as CpuDoor;
+}

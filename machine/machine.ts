@@ -1,0 +1,468 @@
+/**
+ * The machine: a PC in a variable.
+ *
+ * Everything that acts on the guest from outside comes through here: runs, keys, pokes, images.
+ */
+import { hex } from "./arch/address.ts";
+import { Board } from "./board.ts";
+import { Builder } from "./cpu/builder.ts";
+import { Cpu, type CpuStop } from "./cpu/cpu.ts";
+import { decode } from "./cpu/decode/decoder.ts";
+import type { CodeSize } from "./cpu/decode/instruction.ts";
+import { type CpuDoor, cpuDoor } from "./cpu/door.ts";
+import { SEMANTICS } from "./cpu/semantics/mod.ts";
+import type { DateTime } from "./devices/cmos_rtc_calendar.ts";
+import { disassemble } from "./debug/disassemble.ts";
+import { type Explanation, explanation } from "./debug/explain.ts";
+import type { EventMap, Events, EventType, MachineEvent } from "./events.ts";
+import type { EnvironmentRegisters, LoadMode } from "./loaders/environment.ts";
+import { type LoadPlan, planElf, planFlat } from "./loaders/load_plan.ts";
+import { MODE, SEG, STATE } from "./memory/layout.ts";
+import { Mmu } from "./mmu/mmu.ts";
+import { MemoryDoor } from "./peek.ts";
+import { Screen } from "./screen.ts";
+import { MachineStopped, type StopCause, type StopReason, stopReason } from "./stop.ts";
+
+/** How a machine is made. */
+export interface MachineOptions {
+  /** RAM in bytes: a multiple of 4096 from 1 MiB to 1 GiB. Default 64 MiB. */
+  readonly memory?: number;
+  /** The real-time clock's date at virtual time 0. Default 2020-01-01 00:00:00. */
+  readonly start?: DateTime;
+  /** `real`: characters on serial lines take their time. Default `instant`. */
+  readonly serialSpeed?: "real" | "instant";
+  /** The host's clock in ms, only for `run({ timeMs })`. */
+  readonly hostTimeMs?: () => number;
+}
+
+/** What bounds a run. Without any bound: {@linkcode DEFAULT_INSTRUCTIONS}. */
+export interface RunOptions {
+  /** At most so many instructions. */
+  readonly instructions?: number;
+  /** Stops when it gives true; asked at the start and every `untilEvery` instructions. */
+  readonly until?: () => boolean;
+  /** Default 1,000. */
+  readonly untilEvery?: number;
+  /** At most so many milliseconds of the host's time. The only use of the host's clock. */
+  readonly timeMs?: number;
+}
+
+/** One executed instruction. */
+export interface StepResult {
+  /** RIP before. */
+  readonly rip: bigint;
+  /** The instruction in Intel syntax; `undefined` when it could not be fetched. */
+  readonly text: string | undefined;
+  readonly bytes: Uint8Array;
+  /** RIP after. */
+  readonly next: bigint;
+  readonly stop: StopReason;
+}
+
+/** Where a flat binary goes; ELF files bring all of this themselves. */
+export interface LoadOptions {
+  readonly at?: number | bigint;
+  readonly mode?: LoadMode;
+  /** Default `at`. */
+  readonly entry?: number | bigint;
+}
+
+/** The budget of a run without bounds. */
+export const DEFAULT_INSTRUCTIONS = 1_000_000_000;
+
+const DEFAULT_MEMORY = 64 << 20;
+const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
+
+export class Machine {
+  /** Registers by name, and the instructions that TypeScript kernels execute. */
+  readonly cpu: CpuDoor;
+  readonly mmu: Mmu;
+  readonly board: Board;
+  /** Physical memory: bytes and integers, without side effects. */
+  readonly physical: MemoryDoor;
+  /** The same through the current page tables. */
+  readonly virtual: MemoryDoor;
+  /** The text display. */
+  readonly screen: Screen;
+  readonly events: Events;
+  /** A flag in shared memory (such as a worker sets at Ctrl-C): non-zero pauses the run. */
+  interruptFlag: Int32Array | undefined;
+
+  readonly #cpu: Cpu;
+  readonly #hostTimeMs: () => number;
+  /** What a device or a hook decided during a run. */
+  #cause: StopCause | undefined;
+  #resetBy: string | undefined;
+  #running = false;
+
+  /** @throws {RangeError} If the memory's size is not a multiple of 4096 from 1 MiB to 1 GiB. */
+  constructor(options: MachineOptions = {}) {
+    const { memory = DEFAULT_MEMORY, start, serialSpeed = "instant" } = options;
+    this.#hostTimeMs = options.hostTimeMs ?? (() => performance.now());
+    this.board = new Board({
+      memory,
+      ...(start === undefined ? {} : { start }),
+      serialSpeed,
+      reset: (source) => this.#requestReset(source),
+      exit: (code) => this.stop({ kind: "exit", code, status: (code << 1 | 1) & 0xff }),
+    });
+    const { clock, events, ports, pic } = this.board;
+    this.events = events;
+    this.mmu = new Mmu(this.board.memory, events);
+    this.#cpu = new Cpu({
+      memory: this.board.memory,
+      mmu: this.mmu,
+      ports,
+      events,
+      clock,
+      interruptController: pic,
+    });
+    events.now = () => this.#cpu.retired;
+    events.onWantsChange = () => {
+      this.mmu.hooksChanged();
+      this.#cpu.attend();
+    };
+    this.board.memory.onMapChange = () => {
+      this.mmu.mapChanged();
+      this.#cpu.blocks.clear();
+      this.#cpu.attend();
+    };
+    this.cpu = cpuDoor(this.#cpu, (stop) => {
+      throw new MachineStopped(this.#reason(stop));
+    });
+    this.physical = new MemoryDoor({
+      read: (address, length) => this.board.memory.peek(physical(address), length),
+      write: (address, bytes) => this.board.memory.poke(physical(address), bytes),
+    });
+    this.virtual = new MemoryDoor({
+      read: (address, length) => this.mmu.peek(address, length),
+      write: (address, bytes) => this.mmu.poke(address, bytes),
+    });
+    this.screen = new Screen(this.board.vga);
+  }
+
+  /** The keyboard: `press`, `release`, `type`. */
+  get keyboard(): Board["keyboard"] {
+    return this.board.keyboard;
+  }
+
+  /** COM1: `output`, `receive`. */
+  get serial(): Board["com1"] {
+    return this.board.com1;
+  }
+
+  /** COM2. */
+  get serial2(): Board["com2"] {
+    return this.board.com2;
+  }
+
+  /** Virtual time. */
+  get clock(): Board["clock"] {
+    return this.board.clock;
+  }
+
+  /** Instructions retired since the machine was made. */
+  get retired(): number {
+    return this.#cpu.retired;
+  }
+
+  /** Calls `listener` for every event of a kind. @returns A function that removes it. */
+  on<T extends EventType>(type: T, listener: (event: MachineEvent<T>) => void): () => void {
+    return this.events.on(type, listener);
+  }
+
+  /**
+   * Runs until a bound is reached or something stops the machine.
+   *
+   * @throws {RangeError} If a bound is negative or not a number.
+   * @throws {TypeError} If the machine is running already.
+   */
+  run(options: RunOptions = {}): StopReason {
+    const { instructions, until, untilEvery = 1000, timeMs } = options;
+    for (const [name, value] of Object.entries({ instructions, untilEvery, timeMs })) {
+      if (value !== undefined && !(value >= 0)) {
+        throw new RangeError(`Cannot run with ${name} = ${value}: not a number from 0`);
+      }
+    }
+    if (instructions !== undefined && !Number.isInteger(instructions)) {
+      throw new RangeError(`Cannot run ${instructions} instructions: not a whole number`);
+    }
+    if (this.#running) throw new TypeError("Cannot run the machine: it is running already");
+    const unbounded = timeMs === undefined && until === undefined;
+    const budget = instructions ?? (unbounded ? DEFAULT_INSTRUCTIONS : Infinity);
+    const end = this.retired + budget;
+    const every = until === undefined ? Infinity : Math.max(1, Math.floor(untilEvery));
+    const deadline = timeMs === undefined ? Infinity : this.#hostTimeMs() + timeMs;
+    this.#cpu.pollPause = () =>
+      this.#interrupted() || (deadline !== Infinity && this.#hostTimeMs() >= deadline);
+    this.#running = true;
+    this.#cause = undefined;
+    try {
+      for (;;) {
+        if (until?.()) return this.#complete({ kind: "until" });
+        const stop = this.#cpu.execute(Math.min(end, this.retired + every));
+        if (stop !== "budget" || this.retired >= end) {
+          const timeUp = stop === "paused" && this.#cause === undefined &&
+            this.#hostTimeMs() >= deadline;
+          return timeUp ? this.#complete({ kind: "budget" }) : this.#reason(stop);
+        }
+      }
+    } catch (error) {
+      if (error instanceof MachineStopped) return error.stop;
+      throw error;
+    } finally {
+      this.#running = false;
+      this.#cpu.pollPause = undefined;
+    }
+  }
+
+  /** Executes one instruction, or delivers one interrupt or exception. */
+  step(): StepResult {
+    const rip = this.cpu.rip;
+    const code = this.#codeAtRip();
+    const [instruction] = code === undefined
+      ? []
+      : disassemble(code, { bits: this.#codeSize(), address: rip, count: 1 });
+    const stop = this.run({ instructions: 1 });
+    return {
+      rip,
+      text: instruction?.text,
+      bytes: instruction?.bytes ?? new Uint8Array(0),
+      next: this.cpu.rip,
+      stop,
+    };
+  }
+
+  /** Ends the current run after the current instruction. */
+  pause(): void {
+    this.stop({ kind: "paused" });
+  }
+
+  /** Ends the current run with a cause of the caller's. */
+  stop(cause: StopCause): void {
+    this.#cause ??= cause;
+    this.#cpu.pause();
+  }
+
+  /** Stops TypeScript kernel code where it is, and the run around it. */
+  abandon(cause: StopCause): never {
+    throw new MachineStopped(this.#complete(cause));
+  }
+
+  /** The RESET button: CPU and devices start over. Memory and virtual time stay. */
+  reset(): void {
+    this.board.reset();
+    this.#cpu.reset();
+  }
+
+  /** The NMI pin's edge. */
+  nmi(): void {
+    this.#cpu.nmi();
+  }
+
+  /**
+   * Loads a program and makes the machine ready to run it: resets it, sets the devices up as
+   * firmware does, puts the image and a minimal environment (GDT, page tables, stack) into memory.
+   *
+   * ELF64 files start in long mode, ELF32 files in protected mode. Anything else is a flat binary
+   * and needs `at` and `mode`. Use `asm` to make one.
+   *
+   * @returns What was placed where.
+   * @throws {ImageError} If the image is damaged or does not fit; the machine is unchanged.
+   * @throws {RangeError} If an address is negative, fractional or not canonical.
+   * @throws {TypeError} If an option is missing.
+   */
+  load(bytes: Uint8Array, options: LoadOptions = {}): LoadPlan {
+    const plan = this.#plan(bytes, options);
+    this.reset();
+    this.board.setUpAsFirmware();
+    this.board.port92.writePort(0x92, 2);
+    for (const poke of plan.pokes) this.board.memory.poke(poke.address, poke.bytes);
+    this.#applyRegisters(plan.registers);
+    return plan;
+  }
+
+  /** The micro-operations of an instruction: of bytes, or of what is at an address. */
+  explain(code: Uint8Array | number | bigint): Explanation {
+    const bytes = code instanceof Uint8Array ? code : this.virtual.read(code, 15);
+    const at = code instanceof Uint8Array ? 0n : BigInt(code);
+    const fetch = (offset: number) => {
+      if (offset >= bytes.length) {
+        throw new RangeError(`Cannot explain ${bytes.length} bytes: the instruction is longer`);
+      }
+      return bytes[offset];
+    };
+    const instruction = decode(fetch, this.#codeSize());
+    const builder = new Builder(instruction, {
+      mode: this.#cpu.state.word(STATE.mode),
+      ripLow: Number(at & 0xffff_ffffn) | 0,
+      ripHigh: Number(at >> 32n) | 0,
+      csLimit: this.#cpu.state.limit(SEG.CS),
+    });
+    SEMANTICS[instruction.mnemonic](builder, instruction.operands);
+    const [{ text }] = disassemble(bytes, { bits: this.#codeSize(), address: at, count: 1 });
+    return explanation(text, bytes.slice(0, instruction.length), instruction, builder.ops);
+  }
+
+  /** Where breakpoints are. @see {@linkcode Machine.setBreakpoint} */
+  get breakpoints(): readonly bigint[] {
+    return [...this.#breakpoints];
+  }
+
+  readonly #breakpoints = new Set<bigint>();
+
+  /** Stops runs before the instruction at a linear address. @returns A function that removes it. */
+  setBreakpoint(address: number | bigint): () => void {
+    const at = BigInt(address);
+    if (at < 0n || at >> 64n !== 0n) {
+      throw new RangeError(`Cannot set a breakpoint at ${hex(at)}: not a 64-bit address`);
+    }
+    this.#breakpoints.add(at);
+    this.#breakpointsChanged();
+    return () => {
+      this.#breakpoints.delete(at);
+      this.#breakpointsChanged();
+    };
+  }
+
+  /** Sets what VMCALL in ring 0 enters, with RIP behind it; `undefined` makes it #UD again. */
+  onHypercall(handler: (() => void) | undefined): void {
+    this.#cpu.setHypercallHandler(handler);
+  }
+
+  /**
+   * A number that tells two states apart: registers, memory, devices and time.
+   *
+   * Machines with the same past have the same hash. FNV-1a over 32-bit words, 53 bits of it.
+   */
+  hash(): number {
+    let a = 0x811c_9dc5 | 0;
+    let b = 0x1234_5678;
+    const mix = (word: number) => {
+      a = Math.imul(a ^ word, 0x0100_0193);
+      b = Math.imul(b ^ (word >>> 16) ^ (word << 16), 0x85eb_ca6b) + (a >>> 15) | 0;
+    };
+    const { registers } = this.cpu;
+    const text = JSON.stringify(
+      {
+        registers: registers.call(this.cpu),
+        devices: this.board.devices().map((d) => d.saveState()),
+      },
+      (_, value) => typeof value === "bigint" ? value.toString(16) : value,
+    );
+    for (let i = 0; i < text.length; i++) mix(text.charCodeAt(i));
+    mix(this.retired);
+    for (const word of this.board.memory.ramWords()) mix(word);
+    return (a >>> 0) * 2 ** 21 + (b >>> 11);
+  }
+
+  #plan(bytes: Uint8Array, { at, mode, entry }: LoadOptions): LoadPlan {
+    const { ramSize } = this.board.memory;
+    const isElf = bytes instanceof Uint8Array && ELF_MAGIC.every((byte, i) => bytes[i] === byte);
+    if (isElf && at === undefined) return planElf(bytes, ramSize);
+    if (at === undefined || mode === undefined) {
+      throw new TypeError(
+        `Cannot load a flat binary: ${at === undefined ? "`at`" : "`mode`"} is missing`,
+      );
+    }
+    return planFlat(bytes, { at, mode, ...(entry === undefined ? {} : { entry }) }, ramSize);
+  }
+
+  #applyRegisters(registers: EnvironmentRegisters): void {
+    const { state } = this.#cpu;
+    const { cr0, cr3, cr4, efer, gdtr, idtr, rip, rsp, rflags } = registers;
+    state.setPair(STATE.cr0, cr0 | 0, 0);
+    state.setPair(STATE.cr3, cr3 | 0, 0);
+    state.setPair(STATE.cr4, cr4 | 0, 0);
+    state.setPair(STATE.efer, efer | 0, 0);
+    state.flags = rflags;
+    const segments = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
+    segments.forEach((name, index) => {
+      const { selector, base, limit, attributes } = registers[name];
+      state.setSegment(index, selector, attributes, base | 0, 0, limit | 0);
+    });
+    state.setPair(STATE.gdtrBase, gdtr.base | 0, 0);
+    state.setWord(STATE.gdtrLimit, gdtr.limit);
+    state.setPair(STATE.idtrBase, idtr.base | 0, 0);
+    state.setWord(STATE.idtrLimit, idtr.limit);
+    this.mmu.flushAll(true);
+    this.mmu.modeChanged();
+    this.#cpu.registersChanged();
+    this.cpu.rsp = rsp;
+    this.cpu.rip = rip;
+  }
+
+  #requestReset(source: string): void {
+    this.#resetBy = source;
+    this.#cause ??= { kind: "reset", source };
+    this.#cpu.pause();
+  }
+
+  #interrupted(): boolean {
+    const flag = this.interruptFlag;
+    if (flag === undefined || Atomics.load(flag, 0) === 0) return false;
+    Atomics.store(flag, 0, 0);
+    return true;
+  }
+
+  /** What a stop of the CPU means for the machine. */
+  #reason(stop: CpuStop): StopReason {
+    const cause = this.#cause;
+    this.#cause = undefined;
+    if (this.#resetBy !== undefined) {
+      this.#resetBy = undefined;
+      this.reset();
+    }
+    if (stop === "paused" && cause !== undefined) return this.#complete(cause);
+    switch (stop) {
+      case "triple fault":
+        return this.#complete({ kind: "triple fault", chain: this.#cpu.tripleFault!.chain });
+      case "breakpoint":
+        return this.#complete({ kind: "breakpoint", address: this.cpu.rip });
+      case "halted":
+        return this.#complete({ kind: "halted" });
+      case "paused":
+        return this.#complete({ kind: "paused" });
+      default:
+        return this.#complete({ kind: "budget" });
+    }
+  }
+
+  #complete(cause: StopCause): StopReason {
+    return stopReason(cause, this.retired);
+  }
+
+  #codeSize(): CodeSize {
+    return (16 << (this.#cpu.state.word(STATE.mode) & MODE.CODE_SIZE_MASK)) as CodeSize;
+  }
+
+  /** Up to 15 bytes at RIP; fewer before a page that is not mapped. */
+  #codeAtRip(): Uint8Array | undefined {
+    const base = this.#codeSize() === 64 ? 0n : this.cpu.cs.base;
+    const linear = (this.cpu.rip + base) & (this.#codeSize() === 64 ? ~0n : 0xffff_ffffn);
+    for (const length of [15, Number(0x1000n - (linear & 0xfffn))]) {
+      try {
+        return this.virtual.read(linear, Math.min(length, 15));
+      } catch {
+        // The next page is not mapped: try without it.
+      }
+    }
+    return undefined;
+  }
+
+  #breakpointsChanged(): void {
+    const { stops } = this.#cpu.blocks;
+    stops.clear();
+    for (const at of this.#breakpoints) stops.add(Number(at & 0xffff_ffffn) | 0);
+    this.#cpu.blocks.clear();
+  }
+}
+
+function physical(address: number | bigint): number {
+  if (address >= 2 ** 52) {
+    throw new RangeError(`Cannot use ${hex(address)} as a physical address: beyond 52 bits`);
+  }
+  return Number(address);
+}
+
+export type { EventMap };

@@ -1,0 +1,37 @@
+/** The text display as a person sees it. */
+import type { TextScreen, VgaText } from "./devices/vga_text.ts";
+import { decodeCp437 } from "./views/cp437.ts";
+
+/** What is on the screen now; every call looks again. */
+export class Screen {
+  readonly #vga: VgaText;
+
+  constructor(vga: VgaText) {
+    this.#vga = vga;
+  }
+
+  /** Cells, cursor, palette: for pictures. */
+  snapshot(): TextScreen {
+    return this.#vga.snapshot();
+  }
+
+  /** The lines without trailing blanks, as Unicode. Always as many as the screen has rows. */
+  lines(): string[] {
+    const { cells, columns, rows } = this.snapshot();
+    return Array.from({ length: rows }, (_, row) => {
+      const line = cells.subarray(row * columns, (row + 1) * columns);
+      return decodeCp437(Uint8Array.from(line, (cell) => cell & 0xff)).trimEnd();
+    });
+  }
+
+  /** The lines joined, without the empty ones at the end. */
+  text(): string {
+    return this.lines().join("\n").trimEnd();
+  }
+
+  /** Whether the text has a part. */
+  contains(part: string | RegExp): boolean {
+    const text = this.text();
+    return typeof part === "string" ? text.includes(part) : part.test(text);
+  }
+}

@@ -1,0 +1,2 @@
+/** ring0: an x86-64 PC that you hold in a variable. */
+export * from "./machine/mod.ts";
