@@ -10,6 +10,7 @@
  */
 
 import defer * as defasm from "@defasm/core";
+import { decode } from "../cpu/decode/decoder.ts";
 import { prepare, type Statement } from "./assembly_source.ts";
 
 export interface AssembleOptions {
@@ -136,14 +137,24 @@ function textOf(value: Interpolated, before: string): string {
   return typeof value === "number" ? BigInt(value).toString() : String(value);
 }
 
+/** A number on its own; as the last operand of an instruction; data. */
+const NUMBER = /^(-?)(0x[\da-f]+|[1-9]\d*|0)$/i;
+const LAST_NUMBER = /(?:^[a-z\d]+\s+|,\s*)(-?)(0x[\da-f]+|[1-9]\d*|0)\s*$/i;
+const DATA = /^(d[bwdq])\s(.*)$/i;
+const DATA_BITS: Readonly<Record<string, number>> = { db: 8, dw: 16, dd: 32, dq: 64 };
+
 class Program {
   readonly #statements: readonly Statement[];
+  /** Where each statement starts in the text that defasm gets. */
+  readonly #starts: readonly number[];
   readonly #bits: 64 | 32;
   readonly #state: DefasmState;
 
   constructor(source: string, bits: 64 | 32) {
     this.#bits = bits;
     this.#statements = prepare(source, bits);
+    let end = 0;
+    this.#starts = this.#statements.map(({ text }) => (end += text.length + 1) - text.length - 1);
     const config = { syntax: { intel: true, prefix: false }, bitness: bits, writableText: false };
     this.#state = new defasm.AssemblyState(config as never) as unknown as DefasmState;
   }
@@ -162,6 +173,7 @@ class Program {
     this.#checkSymbols();
     const bytes = Uint8Array.from(state.sections[0].head.dump());
     state.iterate((statement) => {
+      this.#checkImmediate(bytes, statement);
       for (const relocation of statement.relocations ?? []) {
         this.#relocate(bytes, statement, relocation, at);
       }
@@ -176,6 +188,46 @@ class Program {
     }
     const other = this.#state.sections.slice(1).find((section) => section.head.dump().length > 0);
     if (other !== undefined) throw this.#error(`section ${other.name} is not supported`, 0);
+  }
+
+  /**
+   * Refuses a number that did not arrive: defasm drops the upper bits of one that is too large,
+   * and lets 64-bit operations sign-extend 32 bits (`and rax, 0xffffffff` would do nothing).
+   */
+  #checkImmediate(bytes: Uint8Array, { address, range }: DefasmStatement): void {
+    const text = this.#statementAt(range.start)?.text ?? "";
+    const data = DATA.exec(text);
+    if (data !== null) {
+      const size = DATA_BITS[data[1].toLowerCase()];
+      const elements = /["']/.test(data[2]) ? [] : data[2].split(",");
+      for (const element of elements) {
+        const literal = NUMBER.exec(element.trim());
+        if (literal !== null) this.#fit(literal[1], literal[2], size, undefined, range.start);
+      }
+      return;
+    }
+    const literal = LAST_NUMBER.exec(text);
+    if (literal === null) return;
+    const { operands } = decode((offset) => bytes[address + offset] ?? 0, this.#bits);
+    const last = operands.findLast((operand) => operand.kind === "immediate");
+    if (last?.kind !== "immediate") return;
+    const encoded = BigInt(last.high) << 32n | BigInt(last.low >>> 0);
+    this.#fit(literal[1], literal[2], 8 * last.size, encoded, range.start);
+  }
+
+  /** Checks that a number is what was encoded, if that is known, and has room. */
+  #fit(
+    sign: string,
+    digits: string,
+    bits: number,
+    encoded: bigint | undefined,
+    position: number,
+  ): void {
+    const wanted = sign === "-" ? -BigInt(digits) : BigInt(digits);
+    const fits = wanted < 1n << BigInt(bits) && wanted >= -(1n << BigInt(bits - 1));
+    const same = encoded === undefined ||
+      BigInt.asUintN(bits, encoded) === BigInt.asUintN(bits, wanted);
+    if (!fits || !same) throw this.#error(`${sign}${digits} does not fit`, position);
   }
 
   /** Fills in a value that depends on where the code is. */
@@ -216,10 +268,19 @@ class Program {
     return labels;
   }
 
+  #statementAt(position: number): Statement | undefined {
+    let low = 0;
+    let high = this.#starts.length;
+    while (high - low > 1) {
+      const middle = low + high >> 1;
+      if (this.#starts[middle] <= position) low = middle;
+      else high = middle;
+    }
+    return this.#statements[low];
+  }
+
   #error(message: string, position: number): SyntaxError {
-    let end = 0;
-    const statement = this.#statements.find(({ text }) => (end += text.length + 1) > position) ??
-      this.#statements.at(-1);
+    const statement = this.#statementAt(position);
     const line = statement?.line ?? 1;
     const hint = statement?.separated ? " (; separates statements; comments start with #)" : "";
     return new SyntaxError(

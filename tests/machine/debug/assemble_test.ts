@@ -17,6 +17,11 @@ const CODE_64: readonly (readonly [string, number[]])[] = [
   ["iretq; retfq; lretq", [0x48, 0xcf, 0x48, 0xcb, 0x48, 0xcb]],
   ["mov cr3, rax", [0x0f, 0x22, 0xd8]],
   ["swapgs; syscall", [0x0f, 0x01, 0xf8, 0x0f, 0x05]],
+  ["and rax, 0xffffffff80000000", [0x48, 0x25, 0, 0, 0, 0x80]],
+  ["mov eax, 0xffffffff", [0xb8, 0xff, 0xff, 0xff, 0xff]],
+  ["add al, 255; add al, -128", [0x04, 0xff, 0x04, 0x80]],
+  ["mov rax, 0x80000000", [0x48, 0xb8, 0, 0, 0, 0x80, 0, 0, 0, 0]],
+  ["push -1; int 0x80; shl eax, 4", [0x6a, 0xff, 0xcd, 0x80, 0xc1, 0xe0, 4]],
   ["lock inc dword ptr [rax]", [0xf0, 0xff, 0x00]],
   ["mov al, byte ptr gs:[rbx + rcx*4 - 8]", [0x65, 0x8a, 0x44, 0x8b, 0xf8]],
   ["mov rax, 0x1122334455667788", [0x48, 0xb8, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]],
@@ -25,6 +30,7 @@ const CODE_64: readonly (readonly [string, number[]])[] = [
   [`.asciz "hi"`, [0x68, 0x69, 0]],
   [".byte 1, 2; .word 3; .long 4; .quad 5", [1, 2, 3, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]],
   [".skip 3, 0x90; .zero 1", [0x90, 0x90, 0x90, 0]],
+  ["db 5, 0x81, 255, -128", [5, 0x81, 255, 128]],
   ["", []],
 ];
 
@@ -91,6 +97,12 @@ const ERRORS: readonly (readonly [string, AssembleOptions, RegExp])[] = [
   ["nop\nmov rax, offset x\nx:", {}, /line 2: an absolute address needs the option `at`/],
   ["mov rax, offset x\nx:", { at: 0x8000_0000 }, /line 1: 0x80000007 exceeds 32 bits/],
   ["section .data\ndb 1", {}, /section .data is not supported/],
+  ["and rax, 0xffffffff", {}, /line 1: 0xffffffff does not fit: and rax/],
+  ["nop\ntest qword ptr [rax], 0x80000000", {}, /line 2: 0x80000000 does not fit/],
+  ["mov al, 300", {}, /300/],
+  ["db 1, 300", {}, /line 1: 300 does not fit: db 1, 300/],
+  ["dw -32769", {}, /-32769/],
+  ["add eax, 0x1ffffffff", {}, /0x1ffffffff/],
   ['db "open', {}, /line 1: /],
 ];
 
