@@ -131,6 +131,8 @@ export class StateFormat<T extends object> {
       wrongType(this.device, saved, "object");
     }
     const { device, version, ...rest } = saved as Record<string, unknown>;
+    if (typeof device !== "string") wrongType(`${this.device}.device`, device, "string");
+    if (typeof version !== "number") wrongType(`${this.device}.version`, version, "number");
     if (device !== this.device || version !== this.version) {
       throw new RangeError(
         `Cannot load the state of ${device} version ${version}: ` +

@@ -1,5 +1,5 @@
 /**
- * PS/2 keyboard with 102 keys.
+ * PS/2 keyboard with 105 keys.
  *
  * ```text
  *   press(key) --+   +--------------+  take()
@@ -14,8 +14,9 @@
  *    until it or another key changes. While a byte still waits in the FIFO nothing repeats, so a
  *    guest that does not read is not flooded.
  * 3. A key goes up: its break code enters the FIFO.
- * 4. A command from the host is acknowledged with 0xfa; its answers go before all scancodes. A
- *    command in the place of a parameter takes the old command's place.
+ * 4. A command from the host is acknowledged with 0xfa; its answers go before all scancodes,
+ *    and while it waits for a parameter scancodes wait too. A command in the place of a parameter
+ *    takes the old command's place.
  * 5. `type()` presses and releases keys of a US layout, {@linkcode TYPE_STEP_NS} between two
  *    actions, and waits while the FIFO is not empty, so that no key is lost to a slow guest.
  *
@@ -191,12 +192,13 @@ export class Ps2Keyboard implements Ps2Device {
   }
 
   get ready(): boolean {
-    return this.#s.answers.length > 0 || this.#s.fifo.length > 0;
+    const { answers, fifo, command } = this.#s;
+    return answers.length > 0 || fifo.length > 0 && command === 0;
   }
 
   take(): number | undefined {
     const s = this.#s;
-    const next = s.answers.shift() ?? s.fifo.shift();
+    const next = s.answers.shift() ?? (s.command === 0 ? s.fifo.shift() : undefined);
     if (next === undefined) return undefined;
     s.lastSent = next;
     if (s.typing.length > 0 && s.typeAtNs === null) {

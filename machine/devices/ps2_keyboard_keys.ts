@@ -1,5 +1,5 @@
 /**
- * The keys of a 102-key keyboard: names, scancodes, and the US layout.
+ * The keys of a 105-key keyboard: names, scancodes, and the US layout.
  *
  * Names are those that QEMU's monitor takes (`sendkey`), in four groups:
  *
