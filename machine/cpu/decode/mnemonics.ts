@@ -49,6 +49,10 @@
  * | `ud` | none; `reason` says why. UD0, UD1, UD2 and whatever CPUID lacks |
  * | `too_long` | none: more than 15 bytes, which is #GP(0) |
  *
+ * `operandSize` is that of the operands wherever they are not bytes; where 66 chooses the
+ * instruction (ADCX) or means nothing (MOV to CR3, CMPXCHG8B) it does not count. For jumps, calls
+ * and returns it is the size that RIP is cut to.
+ *
  * The BMI instructions that are VEX-encoded (`andn` … `pext`) and the segment instructions
  * (`arpl` `lar` `lsl` `lldt` `ltr` `sldt` `str` `verr` `verw`) are #UD in real and virtual-8086
  * mode, of which the decoder knows nothing.

@@ -47,7 +47,7 @@ export type ByReg = readonly (Node | undefined)[];
 
 export type Node = string | ByReg | ByPrefix | ByMod | ByRm;
 
-/** Opcode (or a range's first opcode, see {@linkcode compileTable}) to node. */
+/** Opcode to node; see {@linkcode range} for runs of opcodes. */
 export type OpcodeTable = Readonly<Record<number, Node>>;
 
 /** What an entry became. */
