@@ -17,5 +17,4 @@ self.onmessage = (event: MessageEvent<Int32Array>) => {
     }
     if (presses >= PATIENCE) Deno.kill(Deno.pid, "SIGKILL");
   });
-  self.postMessage("listening");
 };

@@ -63,6 +63,11 @@ export class Repl {
     return this.#exitStatus ?? (this.#failed ? 1 : 0);
   }
 
+  /** What `.exit` was given, if anything. */
+  get chosenStatus(): number | undefined {
+    return this.#exitStatus;
+  }
+
   /** Whether lines are waiting for their continuation. */
   get waiting(): boolean {
     return this.#pending !== "";

@@ -43,12 +43,13 @@ export async function start(door: ReplDoor, args: readonly string[]): Promise<nu
   const machine = new door.Machine({ memory: options.memory });
   machine.interruptFlag = interrupt.words;
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  const onOwnLine = (text: string) => interactive && interrupt.takePress() ? `\n${text}` : text;
   const repl = new Repl({
     scope: { ...door, machine, kernel: undefined },
     commands: COMMANDS,
     disassemble: door.disassemble,
-    print,
-    printError,
+    print: (text) => print(onOwnLine(text)),
+    printError: (text) => printError(onOwnLine(text)),
     colour: Deno.stdout.isTerminal() && !Deno.noColor,
   });
   catchStrays(repl);

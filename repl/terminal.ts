@@ -29,6 +29,8 @@ export async function runPiped(repl: Repl, interrupt: InterruptFlag): Promise<nu
       if (Atomics.load(interrupt.words, 1) !== 0) return STATUS_INTERRUPTED;
     }
     await repl.end();
+    // Rejections that nobody handled are told of when the event loop turns.
+    await new Promise((resolve) => setTimeout(resolve, 0));
     return repl.status;
   } finally {
     Deno.removeSignalListener("SIGINT", stopWaiting);
@@ -48,7 +50,7 @@ async function* stdinLines(): AsyncGenerator<string> {
 /**
  * Talks to a person: prompt, editing, history, completion.
  *
- * @returns The exit status.
+ * @returns The exit status: 0 unless `.exit` says otherwise, for a person has seen the errors.
  */
 export async function runInteractive(
   repl: Repl,
@@ -78,7 +80,7 @@ export async function runInteractive(
     writeHistory((readline as Interface & { history?: string[] }).history ?? []);
     readline.close();
   }
-  return repl.status;
+  return repl.chosenStatus ?? 0;
 }
 
 function talk(readline: Interface, repl: Repl, interrupt: InterruptFlag): Promise<void> {
