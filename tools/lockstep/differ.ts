@@ -2,7 +2,7 @@
  * Steps two processors side by side and stops at the first difference.
  *
  * After each step all visible registers must agree; whenever a selector, CR0, CR4 or EFER changed,
- * the descriptor caches and table registers as well; at the end the memory. Flags that the manual
+ * the descriptor caches and table registers as well; at the end (before the write that ends both machines) the memory. Flags that the manual
  * leaves undefined are not compared: the second target is given those of the first.
  */
 import { type DecodedInstruction, Instructions } from "./instruction.ts";
@@ -53,6 +53,9 @@ export interface LockstepResult {
   readonly difference: Difference | undefined;
 }
 
+/** The port that ends both machines (isa-debug-exit). */
+const DEBUG_EXIT = 0xf4;
+
 const MODE_REGISTERS: readonly RegisterName[] = [
   ...(["cs", "ss", "ds", "es", "fs", "gs", "cr0", "cr4", "efer"] as const),
 ];
@@ -85,7 +88,12 @@ export async function lockstep(
       const where = `${before.cs.toString(16).padStart(4, "0")}:${before.rip.toString(16)}`;
       history.push(`${where.padEnd(22)} ${instruction.text}`);
       if (history.length > (options.history ?? 10)) history.shift();
-      if (instruction.halts && mayHalt(before)) return { steps: step, reason: "halted", difference: undefined };
+      const halts = instruction.halts && mayHalt(before);
+      if (halts || instruction.outPort === DEBUG_EXIT) {
+        rows = await compareAll(left, right, options);
+        if (rows.length > 0) return fail(step, rows);
+        if (halts) return { steps: step, reason: "halted", difference: undefined };
+      }
 
       const [a, b] = await Promise.all([
         advance(left, before, instruction),
@@ -109,10 +117,7 @@ export async function lockstep(
       if (a.eflags !== b.eflags) await right.set("eflags", a.eflags);
       before = a;
     }
-    rows = [
-      ...compareHidden(await left.hidden(), await right.hidden()),
-      ...await compareMemory(left, right, options.memory ?? []),
-    ];
+    rows = await compareAll(left, right, options);
     if (rows.length > 0) return fail(options.steps, rows);
     return { steps: options.steps, reason: "budget", difference: undefined };
   } finally {
@@ -136,6 +141,17 @@ export function compare(a: Registers, b: Registers, undefinedFlags: number): Dif
 function compareHidden(a: HiddenState, b: HiddenState): DifferenceRow[] {
   return Object.keys(b).filter((name) => a[name] !== b[name])
     .map((name) => ({ what: `${name} cache`, left: a[name] ?? "?", right: b[name] }));
+}
+
+async function compareAll(
+  left: LockstepTarget,
+  right: LockstepTarget,
+  options: LockstepOptions,
+): Promise<DifferenceRow[]> {
+  return [
+    ...compareHidden(await left.hidden(), await right.hidden()),
+    ...await compareMemory(left, right, options.memory ?? []),
+  ];
 }
 
 async function compareMemory(

@@ -8,6 +8,7 @@ import {
   Formatter,
   FormatterSyntax,
   Mnemonic,
+  OpKind,
   RflagsBits,
 } from "iced-x86";
 import type { RegisterName } from "./target.ts";
@@ -22,6 +23,8 @@ export interface DecodedInstruction {
   readonly repeated: boolean;
   /** HLT: nothing follows it here. */
   readonly halts: boolean;
+  /** OUT with the port in the instruction: that port. */
+  readonly outPort: number | undefined;
   /** Registers that differ by nature: the clock, the random source, the processor's name. */
   readonly incomparable: readonly RegisterName[];
 }
@@ -62,6 +65,9 @@ export class Instructions {
         repeated: instruction.isStringInstruction &&
           (instruction.hasRepPrefix || instruction.hasRepePrefix || instruction.hasRepnePrefix),
         halts: instruction.mnemonic === Mnemonic.Hlt,
+        outPort: instruction.mnemonic === Mnemonic.Out && instruction.op0Kind === OpKind.Immediate8
+          ? instruction.immediate8
+          : undefined,
         incomparable: INCOMPARABLE.get(instruction.mnemonic) ?? [],
       };
     } finally {
@@ -74,4 +80,3 @@ export class Instructions {
     this.#formatter.free();
   }
 }
-

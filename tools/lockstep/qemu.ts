@@ -74,6 +74,8 @@ export class QemuTarget implements LockstepTarget {
       try {
         const gdb = new GdbClient(await Deno.connect({ transport: "unix", path: socket }));
         await gdb.handshake();
+        // QEMU lets single registers be set only after it was asked for their description.
+        await gdb.request("qXfer:features:read:target.xml:0,ffb");
         return new QemuTarget(process, gdb, directory);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -99,9 +101,7 @@ export class QemuTarget implements LockstepTarget {
     const registers: Partial<Registers> = {};
     let at = 0;
     for (const [name, size] of PACKET) {
-      registers[name] = size === 4
-        ? BigInt(view.getUint32(at, true))
-        : view.getBigUint64(at, true);
+      registers[name] = size === 4 ? BigInt(view.getUint32(at, true)) : view.getBigUint64(at, true);
       at += size;
     }
     return registers as Registers;
@@ -114,7 +114,12 @@ export class QemuTarget implements LockstepTarget {
       const fields = rest.trim().split(/\s+/).filter((field) => /^[0-9a-f]+$/.test(field));
       if (name === "GDT" || name === "IDT") continue;
       const [selector, base, limit, flags] = fields.map((field) => parseInt(field, 16));
-      state[name.toLowerCase()] = hiddenSegment(selector, BigInt(`0x${fields[1]}`), limit, flags >> 8);
+      state[name.toLowerCase()] = hiddenSegment(
+        selector,
+        BigInt(`0x${fields[1]}`),
+        limit,
+        flags >> 8,
+      );
       void base;
     }
     for (const [, name, base, limit] of text.matchAll(/^([GI]DT)=\s*([0-9a-f]+) ([0-9a-f]+)/gm)) {

@@ -33,7 +33,8 @@ export function romFromElf(elf: Uint8Array): Uint8Array {
     throw new TypeError("Cannot make a ROM: not an ELF file");
   }
   const long = elf[4] === 2;
-  const word = (at: number) => long ? Number(view.getBigUint64(at, true)) : view.getUint32(at, true);
+  const word = (at: number) =>
+    long ? Number(view.getBigUint64(at, true)) : view.getUint32(at, true);
   const rom = romFromImage(loader());
   const header = new DataView(rom.buffer);
   header.setUint32(0, long ? 64 : 32, true);
