@@ -160,6 +160,7 @@ export class CmosRtc implements Device {
   }
 
   saveState(): DeviceState {
+    this.#update();
     return FORMAT.save(this.#s);
   }
 

@@ -222,7 +222,7 @@ Deno.test("Keyboard commands", () => {
   keyboard.press("a");
   deepStrictEqual(send(0xf0, 0x00), [0xfa, 0xfa, 0x01, 0x1e], "keys wait for the parameter");
   keyboard.release("a");
-  deepStrictEqual(send(0xee), [0x9e, 0xee]);
+  deepStrictEqual(send(0xee), [0xee, 0x9e]);
   deepStrictEqual(send(0xf6), [0xfa]);
   deepStrictEqual(send(0xf0, 0x00), [0xfa, 0xfa, 0x02]);
   deepStrictEqual(send(0xf5), [0xfa]);
@@ -230,8 +230,8 @@ Deno.test("Keyboard commands", () => {
   deepStrictEqual(send(0xee), [0xee], "not scanning");
   deepStrictEqual(send(0xf4), [0xfa]);
   keyboard.release("a");
-  deepStrictEqual(send(0xee), [0xf0, 0x1c, 0xee]);
-  deepStrictEqual(send(0xfe), [0xee], "resend");
+  deepStrictEqual(send(0xee), [0xee, 0xf0, 0x1c]);
+  deepStrictEqual(send(0xfe), [0x1c], "resend");
   deepStrictEqual(send(0xf0, 0x03), [0xfa, 0xfe], "set 3 is not modelled");
   deepStrictEqual(send(0xe0), [0xfe], "no such command");
   deepStrictEqual(send(0xed, 0xee), [0xfa, 0xee], "a command in a parameter's place");
