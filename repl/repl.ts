@@ -172,7 +172,8 @@ export class Repl {
 
   async #interruptible<T>(work: Promise<T>): Promise<T | undefined> {
     const interrupted = new Promise<undefined>((resolve) => {
-      this.#interrupt = () => resolve(undefined);
+      // A machine that the same key press has paused gets the time to give its answer.
+      this.#interrupt = () => setTimeout(() => resolve(undefined), 20);
     });
     try {
       return await Promise.race([work, interrupted]);

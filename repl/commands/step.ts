@@ -41,5 +41,6 @@ function stopText(result: unknown): string | undefined {
   if (typeof result !== "object" || result === null || !("stop" in result)) return undefined;
   const { stop } = result;
   if (typeof stop !== "object" || stop === null || !("kind" in stop)) return undefined;
+  if (stop.kind === "budget") return undefined;
   return "text" in stop ? String(stop.text) : String(stop.kind);
 }
