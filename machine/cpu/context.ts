@@ -22,6 +22,8 @@ export interface CpuContext {
   hypercall: (() => void) | undefined;
   /** Executes an undefined instruction's report: `reason` is shown with the #UD event. */
   faultReason: string | undefined;
+  /** Set when INT n, INT3, INTO or INT1 went through its gate: that step is not a TF trap. */
+  softwareInterrupt: boolean;
 }
 
 /**
