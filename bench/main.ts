@@ -1,0 +1,57 @@
+/**
+ * `deno task bench [NAME...]`: runs the benchmarks (all, or those named) and prints their tables.
+ *
+ * @see README.md for how to read them
+ */
+import * as boot from "./boot.ts";
+import * as memory from "./memory.ts";
+import { measureMmu } from "./mmu.ts";
+import * as programs from "./programs.ts";
+import { cell, table } from "./table.ts";
+
+interface Benchmark {
+  readonly title: string;
+  /** Measures, and gives the report. */
+  run(): string;
+}
+
+const mmu: Benchmark = {
+  title: "Address translation",
+  run() {
+    const rows = measureMmu().map(({ name, ours, peer, ratio, target }) => [
+      name,
+      cell(ours / 1e6, 1),
+      cell(peer === undefined ? undefined : peer / 1e6, 1),
+      cell(ratio, 2, "×"),
+      cell(target, 1, "×"),
+      ratio === undefined ? "" : ratio <= target ? "met" : "MISSED",
+    ]);
+    return table(["", "ours M/s", "C M/s", "C/ours", "target", ""], rows);
+  },
+};
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { programs, mmu, boot, memory };
+
+/** @returns The exit status. */
+export function main(names: readonly string[]): number {
+  const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
+  if (unknown.length > 0) {
+    console.error(
+      `There is no benchmark "${unknown[0]}": they are ${Object.keys(BENCHMARKS).join(", ")}`,
+    );
+    return 2;
+  }
+  let status = 0;
+  for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+    console.log(`${BENCHMARKS[name].title} (${name})\n`);
+    try {
+      console.log(BENCHMARKS[name].run() + "\n");
+    } catch (error) {
+      console.log(`  failed: ${error instanceof Error ? error.message : error}\n`);
+      status = 1;
+    }
+  }
+  return status;
+}
+
+if (import.meta.main) Deno.exit(main(Deno.args));
