@@ -16,6 +16,8 @@ export interface SiliconForm {
   readonly unstableFlags: number;
   /** A fault may leave stores behind: memory is then not compared. */
   readonly partialStores: boolean;
+  /** A fault may leave registers loaded: RSP alone is then compared. */
+  readonly partialRegisters: boolean;
 }
 
 /** Bytes at a linear address. */

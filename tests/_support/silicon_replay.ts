@@ -30,6 +30,7 @@ export interface ReplayResult {
 const EXAMPLES_PER_FORM = 3;
 /** RF: the silicon's is never kept. */
 const COMPARED_FLAGS = ~(1 << 16);
+const RSP = 4;
 
 /** A page range of the target's: how it should look, and how it does. */
 class Region {
@@ -88,6 +89,9 @@ export function outcomeAgrees(vector: SiliconVector, actual: SiliconOutcome): bo
   if (expected.ripLow !== actual.ripLow || expected.ripHigh !== actual.ripHigh) return false;
   if (expected.vector !== actual.vector || expected.errorCode !== actual.errorCode) return false;
   if (expected.cr2Low !== actual.cr2Low || expected.cr2High !== actual.cr2High) return false;
+  if (vector.form.partialRegisters && expected.vector >= 0) {
+    return expected.registers[2 * RSP] === actual.registers[2 * RSP];
+  }
   const long = vector.mode === MODE.LONG;
   for (let i = 0; i < (long ? 32 : 16); i += long ? 1 : 2) {
     if (expected.registers[i] !== actual.registers[i]) return false;

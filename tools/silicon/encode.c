@@ -105,6 +105,7 @@ static void memory_16(Ctx *c, Insn *in, u64 target) {
     second = (u32)c->reg[SECOND[rm]];
     c->pinned |= 1u << SECOND[rm];
   }
+  c->addressed = 1u << FIRST[rm] | (SECOND[rm] >= 0 ? 1u << SECOND[rm] : 0);
   set_reg(c, FIRST[rm], offset - (u32)in->disp - second, 16);
 }
 
@@ -144,7 +145,7 @@ void memory_at(Ctx *c, Insn *in, u64 target) {
   if (kind == 3 && c->mode != MODE_64) kind = 1;
   if ((c->pinned & (c->norex ? 0xff : 0xffff)) == (c->norex ? 0xffu : 0xffffu)) kind = 4;
   int has_base = kind < 3 || (kind >= 5 && kind < 8);
-  if (has_base) in->base = pick_free(c);
+  if (has_base) in->base = pick_free(c), c->addressed |= 1u << in->base;
   int seg = in->seg != NO_SEG && !(c->mode == MODE_64 && in->seg != GS)
     ? in->seg
     : (in->base == RSP || in->base == RBP) ? SS : DS;
@@ -172,6 +173,7 @@ void memory_at(Ctx *c, Insn *in, u64 target) {
     if (!(c->pinned >> in->index & 1) && (!has_base || chance(c, 2)))
       set_reg(c, in->index, rnd(c, 256), width);
     c->pinned |= 1u << in->index;
+    c->addressed |= 1u << in->index;
     u64 iv = c->reg[in->index];
     if (width == 32) iv &= 0xffffffff;
     rest = iv * (u64)in->scale;

@@ -178,6 +178,8 @@ static void collect(mcontext_t *m) {
   }
   now.vector = trap;
   now.error = (u32)g[REG_ERR];
+  /* Linux hides what is mapped beyond the user's half by setting P. Nothing is, here. */
+  if (trap == 14 && (u64)g[REG_CR2] >= 0x7ffffffff000) now.error &= ~1u;
   now.cr2 = trap == 14 ? (u64)g[REG_CR2] : 0;
 }
 

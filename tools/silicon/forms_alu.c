@@ -78,7 +78,7 @@ static void short_inc(Ctx *c) {
 static void dividend(Ctx *c, Insn *in, int size, int is_signed) {
   u64 m = size == 64 ? ~0ull : (1ull << size) - 1;
   u64 d = operand_value(c, in, size / 8);
-  if (!d) return;
+  if (!d || c->addressed & (1u << RAX | 1u << RDX)) return;
   unsigned __int128 n;
   if (is_signed) {
     int shift = 64 - size;

@@ -72,7 +72,8 @@ static void xadd(Ctx *c) {
   in.reg = pick_reg(c);
   if (f->op == 0xb0) c->pinned |= 1u << RAX;
   operand(c, &in, f->size / 8);
-  if (f->op == 0xb0 && chance(c, 2)) set_reg(c, RAX, operand_value(c, &in, f->size / 8), f->size);
+  if (f->op == 0xb0 && !(c->addressed & 1u << RAX) && chance(c, 2))
+    set_reg(c, RAX, operand_value(c, &in, f->size / 8), f->size);
   maybe_lock(c, &in);
   emit(c, &in);
 }
@@ -86,7 +87,7 @@ static void cmpxchg8b(Ctx *c) {
   u64 t = pick_target(c, wide ? 16 : 8);
   if (wide && !chance(c, 8)) t &= ~15ull;
   memory_at(c, &in, t);
-  if (chance(c, 2)) {
+  if (!(c->addressed & (1u << RAX | 1u << RDX)) && chance(c, 2)) {
     int half = wide ? 8 : 4;
     set_reg(c, RAX, background_read(c, c->target, half), wide ? 64 : 32);
     if (!chance(c, 5)) set_reg(c, RDX, background_read(c, c->target + half, half), wide ? 64 : 32);

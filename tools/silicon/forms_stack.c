@@ -121,6 +121,7 @@ void forms_stack(void) {
         add_form("stack", cs, plain, 0x60, size, 0, 0, "pusha%d", size);
         last_form()->partial_stores = 1;
         add_form("stack", cs, popa, 0x61, size, 0, 0, "popa%d", size);
+        last_form()->partial_registers = 1;
       }
       add_form("stack", cs, enter, 0xc8, size, 0, 0, "enter%d", size);
       last_form()->partial_stores = 1;

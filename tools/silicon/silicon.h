@@ -54,6 +54,7 @@ typedef struct Form {
   int op, size, mem, x;   /* parameters of gen; mem: 0 register, 1 memory, 2 either */
   int cases;
   int partial_stores;     /* on a fault, memory may have changed: not to be compared */
+  int partial_registers;  /* likewise the general registers but RSP */
   u32 check;              /* hash of all states before, for readers that derive them */
   u32 unstable_flags;     /* found while capturing */
   int unstable;           /* cases in which anything but flags differed between repetitions */
@@ -72,6 +73,7 @@ struct Ctx {
   Bytes pokes[4];
   int npokes;
   u32 pinned;             /* registers whose values are chosen */
+  u32 addressed;          /* registers that the memory operand's address is made of */
   int norex;
   u64 target;             /* linear address of the memory operand */
 };

@@ -27,9 +27,10 @@ void writer_begin(const char *family) {
 void writer_form(Form *f) {
   header_used += sprintf(header + header_used,
     "%s\n{\"name\":\"%s\",\"codeSize\":%d,\"cases\":%d,\"stateHash\":%u,"
-    "\"unstableFlags\":%u,\"partialStores\":%s}",
+    "\"unstableFlags\":%u,\"partialStores\":%s,\"partialRegisters\":%s}",
     header[header_used - 1] == '[' ? "" : ",", f->name, f->code_size, f->cases, f->check,
-    f->unstable_flags, f->partial_stores ? "true" : "false");
+    f->unstable_flags, f->partial_stores ? "true" : "false",
+    f->partial_registers ? "true" : "false");
 }
 
 void writer_end(const char *directory, int cases) {
