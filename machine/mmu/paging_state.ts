@@ -8,7 +8,7 @@ import { CR0, CR4, EFER } from "../arch/control_registers.ts";
 import { HIGH_RESERVED, HIGH_RESERVED_PAE, PAGING, pagingMode, PTE } from "../arch/paging.ts";
 import { PF_ERROR } from "../arch/exceptions.ts";
 import { RFLAGS } from "../arch/rflags.ts";
-import { STATE } from "../memory/layout.ts";
+import { STATE, TLB_AREA } from "../memory/layout.ts";
 import { ACCESS } from "./access.ts";
 
 /**
@@ -22,6 +22,20 @@ export const RIGHTS = {
   G: PTE.G,
   NX: 1 << 9,
 } as const;
+
+/**
+ * The rules of access, precomputed: a word for every combination of {@linkcode ACCESS} bits and
+ * RFLAGS.AC. Its low half has the rights that must be set; its high half those that are looked
+ * at, which but for the former must be clear. In the TLB's area, where the hot path's array is.
+ */
+const RULE_TABLE = (TLB_AREA.start >> 2) + 512;
+const RULES = 64;
+const CHECKED_SHIFT = 16;
+/** Bit of a rule's number: RFLAGS.AC is set. */
+const RULE_AC = 32;
+/** Shifts RFLAGS.AC to `RULE_AC`. */
+const AC_TO_RULE = 13;
+const FLAGS_REST = STATE.flagsRest >> 2;
 
 /** The control registers' view of paging; {@linkcode PagingState.update} re-reads them. */
 export class PagingState {
@@ -72,27 +86,19 @@ export class PagingState {
     this.globalMask = (cr4 & CR4.PGE) !== 0 ? RIGHTS.G : 0;
     this.reservedHigh = (this.mode === PAGING.PAE ? HIGH_RESERVED_PAE : HIGH_RESERVED) |
       (this.nx ? 0 : 1 << 31);
+    for (let rule = 0; rule < RULES; rule++) this.#makeRule(rule);
   }
 
-  /**
-   * Whether an access is permitted to a page.
-   *
-   * @param rights {@linkcode RIGHTS} of the translation. D plays no part.
-   * @param access {@linkcode ACCESS} bits.
-   */
-  permits(rights: number, access: number): boolean {
-    if ((access & ACCESS.USER) !== 0) {
-      if ((rights & RIGHTS.US) === 0) return false;
-      if ((access & ACCESS.WRITE) !== 0 && (rights & RIGHTS.RW) === 0) return false;
-    } else {
-      if ((access & ACCESS.WRITE) !== 0 && (rights & RIGHTS.RW) === 0 && this.wp) return false;
-      if ((rights & RIGHTS.US) !== 0) {
-        if ((access & ACCESS.FETCH) !== 0) {
-          if (this.smep) return false;
-        } else if (this.smap && ((access & ACCESS.IMPLICIT) !== 0 || !this.ac)) return false;
-      }
-    }
-    return (access & ACCESS.FETCH) === 0 || (rights & RIGHTS.NX) === 0 || !this.nx;
+  /** Writes down which rights an access must find set, and which it looks at. */
+  #makeRule(rule: number): void {
+    const user = (rule & ACCESS.USER) !== 0;
+    const write = (rule & ACCESS.WRITE) !== 0;
+    const fetch = (rule & ACCESS.FETCH) !== 0;
+    const overridden = (rule & RULE_AC) !== 0 && (rule & ACCESS.IMPLICIT) === 0;
+    const set = (user ? RIGHTS.US : 0) | (write && (user || this.wp) ? RIGHTS.RW : 0);
+    const keptOut = !user && (fetch ? this.smep : this.smap && !overridden);
+    const clear = (keptOut ? RIGHTS.US : 0) | (fetch && this.nx ? RIGHTS.NX : 0);
+    this.#i32[RULE_TABLE + rule] = set | ((set | clear) << CHECKED_SHIFT);
   }
 
   /**
@@ -107,4 +113,17 @@ export class PagingState {
       ((access & ACCESS.USER) !== 0 ? PF_ERROR.U : 0) |
       ((access & ACCESS.FETCH) !== 0 && (this.nx || this.smep) ? PF_ERROR.I : 0);
   }
+}
+
+/**
+ * Whether an access is permitted to a page, by the control registers of the latest
+ * {@linkcode PagingState.update} and the present RFLAGS.AC.
+ *
+ * @param i32 The memory's words.
+ * @param rights {@linkcode RIGHTS} of the translation. D and G play no part.
+ * @param access {@linkcode ACCESS} bits.
+ */
+export function permits(i32: Int32Array, rights: number, access: number): boolean {
+  const rule = i32[RULE_TABLE + (access | ((i32[FLAGS_REST] >>> AC_TO_RULE) & RULE_AC))];
+  return ((rights ^ rule) & (rule >>> CHECKED_SHIFT)) === 0;
 }

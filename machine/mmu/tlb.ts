@@ -5,6 +5,7 @@
  * word 0            count of valid 2/4 MiB entries
  * word 1            count of valid 1 GiB entries
  * word 16 …         next victim per set, one word each
+ * word 512 …        rules of access, see `paging_state.ts`
  * word 1024 …       4 KiB pages:    256 sets x 4 ways
  * word 5120 …       2/4 MiB pages:  128 sets x 4 ways
  * word 7168 …       1 GiB pages:      4 sets x 4 ways

@@ -8,7 +8,7 @@ import { PAGING, PAGING_NAMES, type PagingName } from "../arch/paging.ts";
 import { STATE } from "../memory/layout.ts";
 import type { PhysicalMemory } from "../memory/physical.ts";
 import { ACCESS } from "./access.ts";
-import { type PagingState, RIGHTS } from "./paging_state.ts";
+import { type PagingState, permits, RIGHTS } from "./paging_state.ts";
 import { type SegmentName, type SegmentStep, segmentStep } from "./segment_step.ts";
 import {
   type EffectiveRights,
@@ -120,9 +120,9 @@ export function translate(
     ? { physical: undefined, fault: protection(options.segment, refusal) }
     : root === undefined
     ? { physical: Number(linear) as PhysAddr, fault: undefined }
-    : judge(walk, paging, linear, bits);
+    : judge(memory, walk, paging, linear, bits);
   const entry = root === undefined || refusal !== undefined ? undefined : tlbEntryFor(tlb, linear);
-  const answers = entry !== undefined && paging.permits(rightsOf(entry), bits) &&
+  const answers = entry !== undefined && permits(memory.i32, rightsOf(entry), bits) &&
     (access !== "write" || entry.dirty);
   const result: TranslationResult = answers
     ? {
@@ -150,6 +150,7 @@ export function translate(
 
 /** What a walk means for an access. */
 function judge(
+  memory: PhysicalMemory,
   walk: TableWalk,
   paging: PagingState,
   linear: bigint,
@@ -163,7 +164,7 @@ function judge(
   const { writable, user, executable } = last.rights;
   const rights = (writable ? RIGHTS.RW : 0) | (user ? RIGHTS.US : 0) |
     (executable ? 0 : RIGHTS.NX);
-  if (!paging.permits(rights, access)) {
+  if (!permits(memory.i32, rights, access)) {
     const [level, reason] = blame(walk.levels, paging, access);
     return pageFault(paging.errorCode(PF_ERROR.P, access), level, reason);
   }

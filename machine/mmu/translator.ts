@@ -11,7 +11,7 @@ import { SEG, SEGMENT, SEGMENT_BYTES, STATE } from "../memory/layout.ts";
 import type { PhysicalMemory } from "../memory/physical.ts";
 import { ACCESS } from "./access.ts";
 import { FastTables } from "./fast_tables.ts";
-import { PagingState, RIGHTS } from "./paging_state.ts";
+import { PagingState, permits, RIGHTS } from "./paging_state.ts";
 import { Tlb } from "./tlb.ts";
 import { Walker } from "./walker.ts";
 import { unsigned64 } from "./words.ts";
@@ -97,7 +97,8 @@ export class Translator {
     const { mode, pse } = this.paging;
     this.#adoptState();
     if (this.paging.mode !== mode || this.paging.pse !== pse) this.tlb.flush(true);
-    this.mapChanged();
+    this.fast.dropAll();
+    this.#i32[EPOCH]++;
   }
 
   /** RFLAGS.AC may have changed. */
@@ -111,6 +112,7 @@ export class Translator {
 
   /** The meaning of physical addresses changed. */
   mapChanged(): void {
+    this.walker.mapChanged();
     this.fast.dropAll();
     this.#i32[EPOCH]++;
   }
@@ -140,7 +142,7 @@ export class Translator {
     if (entry < 0) return this.#adopt(low, high, this.walker.walk(low, high, access), access);
     const rights = this.tlb.rights(entry);
     if (
-      this.paging.permits(rights, access) &&
+      permits(this.#i32, rights, access) &&
       ((access & ACCESS.WRITE) === 0 || (rights & RIGHTS.D) !== 0)
     ) {
       return this.tlb.frame(entry, low);

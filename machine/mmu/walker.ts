@@ -28,10 +28,25 @@ import {
   PTE,
   PTE_HIGH_ADDRESS,
 } from "../arch/paging.ts";
-import { STATE } from "../memory/layout.ts";
+import { RAM_BASE, STATE } from "../memory/layout.ts";
 import type { PhysicalMemory } from "../memory/physical.ts";
 import { ACCESS } from "./access.ts";
-import { type PagingState, RIGHTS } from "./paging_state.ts";
+import { type PagingState, permits, RIGHTS } from "./paging_state.ts";
+
+const { P, PS, A, D } = PTE;
+const { RW, US, NX } = RIGHTS;
+const { WRITE } = ACCESS;
+const { BITS_32, PAE, LEVEL_4 } = PAGING;
+const ADDRESS = PTE_HIGH_ADDRESS;
+const CR3_LOW = STATE.cr3 >> 2;
+const CR3_HIGH = CR3_LOW + 1;
+const PDPTE = STATE.pdpte >> 2;
+const RAM = RAM_BASE;
+/** Index of guest physical address 0 in the memory's words. */
+const RAM_WORD = RAM_BASE >> 2;
+/** An entry that leads to another table and need not be written. */
+const POINTER = PTE.P | PTE.A;
+const POINTER_MASK = POINTER | PTE.PS;
 
 /** Walks page tables. The results of the latest walk are in its fields. */
 export class Walker {
@@ -45,11 +60,15 @@ export class Walker {
   readonly #memory: PhysicalMemory;
   readonly #i32: Int32Array;
   readonly #paging: PagingState;
+  /** The longest run of physical pages that are plain memory: most tables are in it. */
+  #plainStart = 0;
+  #plainBytes = 0;
 
   constructor(memory: PhysicalMemory, paging: PagingState) {
     this.#memory = memory;
     this.#i32 = memory.i32;
     this.#paging = paging;
+    this.mapChanged();
   }
 
   /**
@@ -59,11 +78,79 @@ export class Walker {
    * @returns Number of the 4 KiB physical frame, or -1 (see `error`).
    */
   walk(low: number, high: number, access: number): number {
-    return this.#paging.mode === PAGING.BITS_32
-      ? this.#walk32(low, access)
-      : this.#walk64(low, high, access);
+    const i32 = this.#i32;
+    const start = this.#plainStart;
+    const bytes = this.#paging.mode === LEVEL_4 ? this.#plainBytes : 0;
+    // Nothing reserved and no address above 4 GiB, in which nothing is plain.
+    const odd = this.#paging.reservedHigh | ADDRESS;
+    const root = i32[CR3_LOW];
+    if ((root - start) >>> 0 >= bytes || i32[CR3_HIGH] !== 0) {
+      return this.#general(low, high, access);
+    }
+    const at4 = ((root >>> 12) << 10) + ((high >>> 6) & 0x3fe) + RAM_WORD;
+    const low4 = i32[at4];
+    const high4 = i32[at4 + 1];
+    if ((low4 & POINTER_MASK) !== POINTER || (high4 & odd) !== 0) {
+      return this.#general(low, high, access);
+    }
+    if ((low4 - start) >>> 0 >= bytes) return this.#general(low, high, access);
+    const at3 = ((low4 >>> 12) << 10) + (((high << 3) | (low >>> 29)) & 0x3fe) + RAM_WORD;
+    const low3 = i32[at3];
+    const high3 = i32[at3 + 1];
+    if ((low3 & POINTER_MASK) !== POINTER || (high3 & odd) !== 0) {
+      return this.#general(low, high, access);
+    }
+    if ((low3 - start) >>> 0 >= bytes) return this.#general(low, high, access);
+    const at2 = ((low3 >>> 12) << 10) + ((low >>> 20) & 0x3fe) + RAM_WORD;
+    const low2 = i32[at2];
+    const high2 = i32[at2 + 1];
+    if ((low2 & POINTER_MASK) !== POINTER || (high2 & odd) !== 0) {
+      return this.#general(low, high, access);
+    }
+    if ((low2 - start) >>> 0 >= bytes) return this.#general(low, high, access);
+    const at1 = ((low2 >>> 12) << 10) + ((low >>> 11) & 0x3fe) + RAM_WORD;
+    const low1 = i32[at1];
+    const high1 = i32[at1 + 1];
+    if ((low1 & (P | A)) !== (P | A) || (high1 & odd) !== 0) {
+      return this.#general(low, high, access);
+    }
+    if ((access & WRITE) !== 0 && (low1 & D) === 0) return this.#general(low, high, access);
+    const rights = (low4 & low3 & low2 & low1 & (RW | US)) |
+      (low1 & (D | this.#paging.globalMask)) |
+      ((high4 | high3 | high2 | high1) < 0 ? NX : 0);
+    if (!permits(i32, rights, access)) return this.#general(low, high, access);
+    this.rights = rights;
+    this.shift = 12;
+    return low1 >>> 12;
   }
 
+  #general(low: number, high: number, access: number): number {
+    const mode = this.#paging.mode;
+    if (mode === BITS_32) return this.#walk32(low, access);
+    return this.#walk64(low, high, access);
+  }
+
+  /** The physical map changed: finds the longest run of pages that are plain memory. */
+  mapChanged(): void {
+    const pages = this.#memory.ramSize >>> 12;
+    this.#plainBytes = 0;
+    for (let page = 0, run = 0; page < pages; page++) {
+      const at = page << 12;
+      run = this.#memory.readablePage(at, 0) === RAM + at ? run + 0x1000 : 0;
+      if (run > this.#plainBytes) {
+        this.#plainBytes = run;
+        this.#plainStart = at + 0x1000 - run;
+      }
+    }
+  }
+
+  /**
+   * The ordinary walk, in one go: four levels in plain memory with A set in each, a 4 KiB page,
+   * access permitted, nothing to write. It changes nothing in memory.
+   *
+   * @returns The frame, or -1 for whatever is not ordinary: then {@linkcode Walker.#walk64} does
+   * all of it again.
+   */
   #walk64(low: number, high: number, access: number): number {
     const i32 = this.#i32;
     const memory = this.#memory;
@@ -72,86 +159,100 @@ export class Walker {
     let tableLow: number;
     let tableHigh: number;
     let shift: number;
-    if (this.#paging.mode === PAGING.PAE) {
-      const register = (STATE.pdpte >> 2) + ((low >>> 30) << 1);
+    if (this.#paging.mode === PAE) {
+      const register = PDPTE + ((low >>> 30) << 1);
       tableLow = i32[register];
       tableHigh = i32[register + 1];
-      if ((tableLow & PTE.P) === 0) return this.#fail(0, access);
+      if ((tableLow & P) === 0) return this.#fail(0, access);
       shift = 21;
     } else {
-      tableLow = i32[STATE.cr3 >> 2];
-      tableHigh = i32[(STATE.cr3 >> 2) + 1];
+      tableLow = i32[CR3_LOW];
+      tableHigh = i32[CR3_HIGH];
       shift = 39;
     }
     let common = -1;
     let any = 0;
     for (;;) {
       tableLow &= ~0xfff;
-      tableHigh &= PTE_HIGH_ADDRESS;
+      tableHigh &= ADDRESS;
       const offset = (shift === 39 ? (high >>> 7) & 511 : (page >>> (shift - 12)) & 511) << 3;
       const host = memory.readablePage(tableLow, tableHigh);
       let entryLow: number;
       let entryHigh: number;
       if (host >= 0) {
-        entryLow = i32[(host + offset) >> 2];
-        entryHigh = i32[(host + offset + 4) >> 2];
+        const at = (host + offset) >> 2;
+        entryLow = i32[at];
+        entryHigh = i32[at + 1];
       } else {
-        entryLow = memory.read32(tableLow | offset, tableHigh);
-        entryHigh = memory.read32(tableLow | (offset + 4), tableHigh);
+        entryLow = memory.read32(tableLow | offset, tableHigh) | 0;
+        entryHigh = memory.read32(tableLow | (offset + 4), tableHigh) | 0;
       }
-      if ((entryLow & PTE.P) === 0) return this.#fail(0, access);
+      if ((entryLow & P) === 0) return this.#fail(0, access);
       if ((entryHigh & reservedHigh) !== 0) return this.#fail(PF_ERROR.RSVD, access);
       common &= entryLow;
       any |= entryHigh;
-      if (shift !== 12) {
-        if ((entryLow & PTE.PS) === 0) {
-          if ((entryLow & PTE.A) === 0) {
-            memory.write32(tableLow | offset, tableHigh, entryLow | PTE.A);
-          }
-          tableLow = entryLow;
-          tableHigh = entryHigh;
-          shift -= 9;
-          continue;
-        }
-        const reserved = shift === 21 ? LARGE_RESERVED_2M : shift === 30 ? LARGE_RESERVED_1G : -1;
-        if ((entryLow & reserved) !== 0) return this.#fail(PF_ERROR.RSVD, access);
+      if (shift === 12 || (entryLow & PS) !== 0) {
+        return this.#leaf(
+          page,
+          tableLow | offset,
+          tableHigh,
+          entryLow,
+          entryHigh,
+          (common & (RW | US)) | (any < 0 ? NX : 0),
+          shift,
+          access,
+        );
       }
-      const rights = this.#leaf(common, any, entryLow, access);
-      if (rights < 0) return -1;
-      this.#mark(tableLow | offset, tableHigh, entryLow, access);
-      this.rights = rights;
-      this.shift = shift;
-      const inside = (1 << (shift - 12)) - 1;
-      const frame = ((entryHigh & PTE_HIGH_ADDRESS) << 20) | (entryLow >>> 12);
-      return (frame & ~inside) | (page & inside);
+      if ((entryLow & A) === 0) {
+        memory.write32(tableLow | offset, tableHigh, entryLow | A);
+      }
+      tableLow = entryLow;
+      tableHigh = entryHigh;
+      shift -= 9;
     }
+  }
+
+  /** The entry that maps a page, in PAE and 4-level paging. */
+  #leaf(
+    page: number,
+    addressLow: number,
+    addressHigh: number,
+    entryLow: number,
+    entryHigh: number,
+    rights: number,
+    shift: number,
+    access: number,
+  ): number {
+    const frame = ((entryHigh & ADDRESS) << 20) | (entryLow >>> 12);
+    if (shift === 12) {
+      return this.#finish(addressLow, addressHigh, entryLow, rights, 12, access) ? frame : -1;
+    }
+    const reserved = shift === 21 ? LARGE_RESERVED_2M : shift === 30 ? LARGE_RESERVED_1G : -1;
+    if ((entryLow & reserved) !== 0) return this.#fail(PF_ERROR.RSVD, access);
+    const inside = (1 << (shift - 12)) - 1;
+    return this.#finish(addressLow, addressHigh, entryLow, rights, shift, access)
+      ? (frame & ~inside) | (page & inside)
+      : -1;
   }
 
   #walk32(low: number, access: number): number {
     const memory = this.#memory;
-    const directory = (this.#i32[STATE.cr3 >> 2] & ~0xfff) | ((low >>> 22) << 2);
+    const directory = (this.#i32[CR3_LOW] & ~0xfff) | ((low >>> 22) << 2);
     const pde = this.#read(directory);
-    if ((pde & PTE.P) === 0) return this.#fail(0, access);
-    if ((pde & PTE.PS) !== 0 && this.#paging.pse) {
+    if ((pde & P) === 0) return this.#fail(0, access);
+    if ((pde & PS) !== 0 && this.#paging.pse) {
       if ((pde & LARGE_RESERVED_4M) !== 0) return this.#fail(PF_ERROR.RSVD, access);
-      const rights = this.#leaf(pde, 0, pde, access);
-      if (rights < 0) return -1;
-      this.#mark(directory, 0, pde, access);
-      this.rights = rights;
-      this.shift = 22;
-      return ((pde >>> 22) << 10) | (((pde >>> 13) & PTE_HIGH_ADDRESS) << 20) |
+      const rights = pde & (RW | US);
+      if (!this.#finish(directory, 0, pde, rights, 22, access)) return -1;
+      return ((pde >>> 22) << 10) | (((pde >>> 13) & ADDRESS) << 20) |
         ((low >>> 12) & 0x3ff);
     }
-    if ((pde & PTE.A) === 0) memory.write32(directory, 0, pde | PTE.A);
+    if ((pde & A) === 0) memory.write32(directory, 0, pde | A);
     const table = (pde & ~0xfff) | (((low >>> 12) & 0x3ff) << 2);
     const pte = this.#read(table);
-    if ((pte & PTE.P) === 0) return this.#fail(0, access);
-    const rights = this.#leaf(pde & pte, 0, pte, access);
-    if (rights < 0) return -1;
-    this.#mark(table, 0, pte, access);
-    this.rights = rights;
-    this.shift = 12;
-    return pte >>> 12;
+    if ((pte & P) === 0) return this.#fail(0, access);
+    const rights = pde & pte & (RW | US);
+    return this.#finish(table, 0, pte, rights, 12, access) ? pte >>> 12 : -1;
   }
 
   #read(address: number): number {
@@ -159,19 +260,24 @@ export class Walker {
     return host >= 0 ? this.#i32[(host + (address & 0xfff)) >> 2] : this.#memory.read32(address, 0);
   }
 
-  /** The rights when the access is permitted, or -1. D is set when this access sets it. */
-  #leaf(common: number, any: number, entryLow: number, access: number): number {
-    const paging = this.#paging;
-    const rights = (common & (RIGHTS.RW | RIGHTS.US)) |
-      (entryLow & (RIGHTS.D | paging.globalMask)) |
-      (any < 0 ? RIGHTS.NX : 0);
-    if (!paging.permits(rights, access)) return this.#fail(PF_ERROR.P, access);
-    return (access & ACCESS.WRITE) !== 0 ? rights | RIGHTS.D : rights;
-  }
-
-  #mark(addressLow: number, addressHigh: number, entryLow: number, access: number): void {
-    const marked = entryLow | ((access & ACCESS.WRITE) !== 0 ? PTE.A | PTE.D : PTE.A);
+  /** Judges the access, marks the leaf, publishes the results. @returns Whether it is permitted. */
+  #finish(
+    addressLow: number,
+    addressHigh: number,
+    entryLow: number,
+    rights: number,
+    shift: number,
+    access: number,
+  ): boolean {
+    if (!permits(this.#i32, rights, access)) {
+      this.#fail(PF_ERROR.P, access);
+      return false;
+    }
+    const marked = entryLow | ((access & WRITE) !== 0 ? A | D : A);
     if (marked !== entryLow) this.#memory.write32(addressLow, addressHigh, marked);
+    this.rights = rights | (marked & (D | this.#paging.globalMask));
+    this.shift = shift;
+    return true;
   }
 
   #fail(cause: number, access: number): number {
