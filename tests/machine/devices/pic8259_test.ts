@@ -215,6 +215,12 @@ Deno.test("Special fully nested mode lets a slave in service interrupt again", (
     pic.line(4).set(true);
     strictEqual(pic.intr, false, "what is below the slave stays out");
   }
+  const pic = pair(0x11);
+  pic.line(3).set(true);
+  pic.acknowledge();
+  pic.line(3).set(false);
+  pic.line(3).set(true);
+  strictEqual(pic.intr, false, "an input without a slave does not interrupt itself");
 });
 
 Deno.test("OCW3 poll acknowledges by a read", () => {

@@ -262,7 +262,7 @@ Deno.test("An overrun leaves one 00 behind sixteen bytes", () => {
 });
 
 Deno.test("Controller commands", () => {
-  const { command, controller, irq12, clock } = rig();
+  const { command, controller, irq1, irq12, clock } = rig();
   deepStrictEqual(command(0x20), [0x65]);
   deepStrictEqual(command(0xaa), [0x55]);
   deepStrictEqual(command(0xab), [0x00]);
@@ -285,6 +285,7 @@ Deno.test("Controller commands", () => {
   controller.writePort(0x64, 0xd3);
   controller.writePort(0x60, 0x42);
   strictEqual(irq12.level, true);
+  strictEqual(irq1.level, false);
   strictEqual(controller.readPort(0x64) & 0x21, 0x21);
   strictEqual(controller.readPort(0x60), 0x42);
   strictEqual(irq12.level, false);
