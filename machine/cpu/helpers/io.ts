@@ -52,7 +52,8 @@ export function portIn(cpu: CpuContext, port: number, width: number): number {
   ioPermission(cpu, port, width);
   const value = cpu.ports.read(port, width as PortWidth);
   if (!cpu.events.wants.in) return value;
-  return cpu.events.emit("in", { port, width, value: unsigned(value, width) }).value | 0;
+  const event = cpu.events.emit("in", { port, width, value: unsigned(value, width) });
+  return unsigned(event.value, width) | 0;
 }
 
 /** Writes the low `width` bytes of `value` to a port. */

@@ -13,6 +13,7 @@ import type { Semantics, SemanticsFamily } from "./semantics.ts";
 import { SHIFTS } from "./shifts.ts";
 import { STACK } from "./stack.ts";
 import { STRINGS } from "./strings.ts";
+import { SYSTEM_FAMILY } from "./system.ts";
 
 const FAMILIES: readonly SemanticsFamily[] = [
   DATA,
@@ -27,6 +28,7 @@ const FAMILIES: readonly SemanticsFamily[] = [
   STRINGS,
   CONTROL,
   FLAGS,
+  SYSTEM_FAMILY,
   MISSING,
 ];
 
