@@ -136,8 +136,9 @@ export class Board {
     ];
   }
 
-  /** Pulls the reset line of every device. */
+  /** Pulls the reset line of every device; the keyboard hears of it over its cable. */
   reset(): void {
+    this.keyboard.reset();
     for (const device of this.devices()) device.reset();
   }
 
