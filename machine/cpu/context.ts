@@ -24,6 +24,8 @@ export interface CpuContext {
   faultReason: string | undefined;
   /** Set when INT n, INT3, INTO or INT1 went through its gate: that step is not a TF trap. */
   softwareInterrupt: boolean;
+  /** Called after a debug register was written. */
+  debugRegistersChanged?(): void;
 }
 
 /**

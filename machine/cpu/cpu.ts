@@ -123,6 +123,11 @@ export class Cpu implements CpuContext {
     this.mmu.modeChanged();
   }
 
+  /** DR7 and its like have changed. */
+  debugRegistersChanged(): void {
+    this.#debug.refresh();
+  }
+
   /** Call after registers were changed from outside of the guest. */
   registersChanged(): void {
     this.state.refreshSegments();
@@ -297,7 +302,10 @@ export class Cpu implements CpuContext {
       this.#deliver(deliverException(this));
       return true;
     }
-    if (this.#nmiPending && (i32[STATE.shadow >> 2] & SHADOW.MOV_SS) === 0) {
+    if (
+      this.#nmiPending && i32[STATE.nmiBlocked >> 2] === 0 &&
+      (i32[STATE.shadow >> 2] & SHADOW.MOV_SS) === 0
+    ) {
       this.#nmiPending = false;
       i32[STATE.halted >> 2] = 0;
       this.#deliver(deliverInterrupt(this, VECTOR.NMI, "nmi"));
@@ -324,7 +332,7 @@ export class Cpu implements CpuContext {
   /** Whether a halted CPU has a reason to go on. */
   #wakes(): boolean {
     const i32 = this.state.i32;
-    return this.#nmiPending ||
+    return (this.#nmiPending && i32[STATE.nmiBlocked >> 2] === 0) ||
       ((i32[STATE.flagsRest >> 2] & RFLAGS.IF) !== 0 && this.interruptController.intr);
   }
 

@@ -128,6 +128,7 @@ function attempt(cpu: CpuContext, pending: Pending): boolean {
     });
   } catch (thrown) {
     if (thrown !== GUEST_FAULT) throw thrown;
+    state.setWord(STATE.ripSettled, 0);
     return false;
   }
   state.setWord(STATE.halted, 0);

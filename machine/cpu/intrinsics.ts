@@ -174,21 +174,21 @@ export class Intrinsics {
   }
 
   ltr(selector: number): void {
-    this.#helper("ltr", selector & 0xffff);
+    this.#helper("loadTaskRegister", selector & 0xffff);
   }
 
   lldt(selector: number): void {
-    this.#helper("lldt", selector & 0xffff);
+    this.#helper("loadLdtr", selector & 0xffff);
   }
 
   /** MOV to a segment register (ES 0, SS 2, DS 3, FS 4, GS 5). */
   loadSegment(segment: number, selector: number): void {
-    this.#helper("load_segment", segment, selector & 0xffff);
+    this.#helper("loadSegment", segment, selector & 0xffff);
   }
 
   invlpg(address: Address): void {
     const { low, high } = words(address);
-    this.#helper("invlpg", low, high);
+    this.#helper("invalidatePage", low, high);
   }
 
   readCr2(): bigint {
@@ -214,7 +214,7 @@ export class Intrinsics {
 
   rdmsr(index: number): bigint {
     return this.#execute(() => {
-      const low = HELPERS.read_msr(this.#cpu, index | 0) as number;
+      const low = HELPERS.readMsr(this.#cpu, index | 0) as number;
       const high = this.#cpu.state.word(STATE.high);
       return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
     });
@@ -222,7 +222,7 @@ export class Intrinsics {
 
   wrmsr(index: number, value: Address): void {
     const { low, high } = words(value);
-    this.#helper("write_msr", index | 0, low, high);
+    this.#helper("writeMsr", index | 0, low, high);
   }
 
   /** RDTSC. */
@@ -232,7 +232,7 @@ export class Intrinsics {
 
   #writeControl(register: number, value: Address): void {
     const { low, high } = words(value);
-    this.#helper("write_cr", register, low, high);
+    this.#helper("writeControlRegister", register, low, high);
   }
 
   #helper(name: string, ...args: number[]): void {

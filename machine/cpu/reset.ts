@@ -11,7 +11,7 @@ const RANDOM_SEED = 0x2545_f491;
 
 /** Puts every register to its power-up value: real mode at F000:FFF0, CS base FFFF0000. */
 export function resetState(state: CpuState): void {
-  state.i32.fill(0, 0, (STATE.mode >> 2) + 1);
+  state.i32.fill(0, 0, (STATE.ripSettled >> 2) + 1);
   state.setPair(STATE.cr0, CR0.ET | CR0.NW | CR0.CD, 0);
   state.setWord(STATE.currentP, -1);
   state.flags = 0x2;

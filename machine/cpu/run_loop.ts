@@ -21,6 +21,7 @@ const CURRENT = STATE.currentP >> 2;
 const EPOCH = STATE.epoch >> 2;
 const LEAVE = STATE.leave >> 2;
 const MODE_WORD = STATE.mode >> 2;
+const RIP_SETTLED = STATE.ripSettled >> 2;
 const HIGH = STATE.high >> 2;
 
 /** Entries of the jump cache, and the words of one: RIP low, RIP high, mode, epoch, record. */
@@ -157,7 +158,8 @@ export class RunLoop {
   #stopAt(p: number): void {
     this.#i32[CURRENT] = -1;
     this.#i32[LEFT] += this.#unretired(p);
-    this.#setRip(RIP, p);
+    if (this.#i32[RIP_SETTLED] === 0) this.#setRip(RIP, p);
+    else this.#i32[RIP_SETTLED] = 0;
   }
 
   #leaveBlock(p: number): void {

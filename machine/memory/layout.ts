@@ -106,6 +106,8 @@ export const STATE = {
   mode: 0x30c,
   /** 1 from the delivery of an NMI to the next IRET: further NMIs wait. */
   nmiBlocked: 0x310,
+  /** 1 while a fault is raised that belongs to a task just entered: RIP is the new task's. */
+  ripSettled: 0x314,
 } as const;
 
 /** Kinds of interrupt shadow, OR-ed into `STATE.shadow`. */

@@ -31,10 +31,14 @@ function readDebugRegister(cpu: CpuContext, register: number): number {
 function writeDebugRegister(cpu: CpuContext, register: number, low: number, high: number): void {
   const { state } = cpu;
   const offset = debugRegister(cpu, register);
-  if (offset !== DR6 && offset !== DR7) return state.setPair(offset, low, high);
-  if (high !== 0) fail(cpu, VECTOR.GP, 0, "DR6 and DR7 have 32 bits");
-  const value = offset === DR6 ? (low & DR6_BITS) | DR6_ONES : (low & DR7_BITS) | DR7_ONES;
-  state.setPair(offset, value, 0);
+  if (offset !== DR6 && offset !== DR7) {
+    state.setPair(offset, low, high);
+  } else {
+    if (high !== 0) fail(cpu, VECTOR.GP, 0, "DR6 and DR7 have 32 bits");
+    const value = offset === DR6 ? (low & DR6_BITS) | DR6_ONES : (low & DR7_BITS) | DR7_ONES;
+    state.setPair(offset, value, 0);
+  }
+  cpu.debugRegistersChanged?.();
 }
 
 /** Where the register is: DR4 and DR5 are DR6 and DR7 unless CR4.DE is set. */

@@ -5,7 +5,7 @@
  * 2. Every access to come is tried out; what fails now fails in the old task.
  * 3. The old task's registers go to its TSS; busy bits and the back link change.
  * 4. Registers come from the new TSS. From here on every fault belongs to the new task: RIP is
- *    its EIP, and `STATE.currentP` is -1 to say that RIP must be left as it is.
+ *    its EIP, and `STATE.ripSettled` says that RIP must be left as it is.
  * 5. LDTR and the segment registers are loaded and checked (#TS, #NP, #SS).
  *
  * @see Intel SDM Vol. 3A, "Task Switching"
@@ -102,6 +102,7 @@ export function enterTask(
     state.setWord(STATE.pendingDebug, state.word(STATE.pendingDebug) | DR6_BT);
   }
   checkRealTarget(cpu, image.eip, ext);
+  state.setWord(STATE.ripSettled, 0);
 }
 
 /** Checks that the old task can be saved. @returns Its descriptor, if TR was ever loaded. */
@@ -134,8 +135,9 @@ function adopt(cpu: CpuContext, tss: Descriptor, image: TaskImage, ext: number):
   );
   state.setWord(STATE.cr0, state.word(STATE.cr0) | CR0.TS);
   state.setWord(STATE.dr + 7 * 8, state.word(STATE.dr + 7 * 8) & ~DR7_LOCAL);
+  cpu.debugRegistersChanged?.();
   state.setPair(STATE.rip, image.eip, 0);
-  state.setWord(STATE.currentP, -1);
+  state.setWord(STATE.ripSettled, 1);
   for (let register = 0; register < 8; register++) {
     state.setRegister(register, image.registers[register], 0);
   }
