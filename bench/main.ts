@@ -6,13 +6,14 @@
 import * as boot from "./boot.ts";
 import * as memory from "./memory.ts";
 import { measureMmu } from "./mmu.ts";
+import * as profile from "./profile.ts";
 import * as programs from "./programs.ts";
 import { cell, table } from "./table.ts";
 
 interface Benchmark {
   readonly title: string;
   /** Measures, and gives the report. */
-  run(): string;
+  run(): string | Promise<string>;
 }
 
 const mmu: Benchmark = {
@@ -30,10 +31,10 @@ const mmu: Benchmark = {
   },
 };
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { programs, mmu, boot, memory };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { programs, profile, mmu, boot, memory };
 
 /** @returns The exit status. */
-export function main(names: readonly string[]): number {
+export async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
   if (unknown.length > 0) {
     console.error(
@@ -45,7 +46,7 @@ export function main(names: readonly string[]): number {
   for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
     console.log(`${BENCHMARKS[name].title} (${name})\n`);
     try {
-      console.log(BENCHMARKS[name].run() + "\n");
+      console.log(await BENCHMARKS[name].run() + "\n");
     } catch (error) {
       console.log(`  failed: ${error instanceof Error ? error.message : error}\n`);
       status = 1;
@@ -54,4 +55,4 @@ export function main(names: readonly string[]): number {
   return status;
 }
 
-if (import.meta.main) Deno.exit(main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -7,7 +7,7 @@ import { reportText } from "../../tools/lockstep/report.ts";
 import { romFromElf, romFromImage } from "../../tools/lockstep/rom.ts";
 
 /** QEMU takes about 4,000 steps a second; all of this shall stay below a minute. */
-const PROGRAM_STEPS = 6000;
+const PROGRAM_STEPS = 8000;
 const IMAGES = new URL("../../tools/lockstep/images/", import.meta.url);
 const ELFS = new URL("../programs/elf/", import.meta.url);
 
