@@ -38,6 +38,10 @@ import { unsigned64 } from "./words.ts";
 /** Told after a data access while it is set. The address is the access's first byte. */
 export type WatchCallback = (low: number, high: number, size: number, isWrite: boolean) => void;
 
+// The hot path looks at local constants: an imported object costs loads each time.
+const { USER, WRITE, FETCH } = ACCESS;
+const HIGH = STATE.high >> 2;
+
 /** The MMU of one CPU. */
 export class Mmu {
   readonly #memory: PhysicalMemory;
@@ -117,7 +121,7 @@ export class Mmu {
       value = this.#memory.read32((frame << 12) | offset, frame >>> 20);
       valueHigh = this.#memory.read32((frame << 12) | (offset + 4), frame >>> 20);
     }
-    this.#i32[STATE.high >> 2] = valueHigh;
+    this.#i32[HIGH] = valueHigh;
     if (!this.#quiet) return this.#loaded(low, high, frame, 8, value, valueHigh);
     if (page >= 0) this.#learn(low, high, frame, page, access, false);
     return value;
@@ -127,22 +131,22 @@ export class Mmu {
 
   /** Stores the low 8 bits of `value`. */
   store8(low: number, high: number, value: number, access: number): void {
-    this.#store(low, high, 1, value, 0, access | ACCESS.WRITE);
+    this.#store(low, high, 1, value, 0, access | WRITE);
   }
 
   /** Stores the low 16 bits of `value`. */
   store16(low: number, high: number, value: number, access: number): void {
-    this.#store(low, high, 2, value, 0, access | ACCESS.WRITE);
+    this.#store(low, high, 2, value, 0, access | WRITE);
   }
 
   /** Stores 32 bits. */
   store32(low: number, high: number, value: number, access: number): void {
-    this.#store(low, high, 4, value, 0, access | ACCESS.WRITE);
+    this.#store(low, high, 4, value, 0, access | WRITE);
   }
 
   /** Stores 64 bits. */
   store64(low: number, high: number, valueLow: number, valueHigh: number, access: number): void {
-    this.#store(low, high, 8, valueLow, valueHigh, access | ACCESS.WRITE);
+    this.#store(low, high, 8, valueLow, valueHigh, access | WRITE);
   }
 
   /** Does everything of an access but move data: checks, accessed and dirty flags, faults. */
@@ -158,7 +162,7 @@ export class Mmu {
    * @throws {GuestFault} #PF, or #GP(0) for an address that is not canonical.
    */
   fetchPage(low: number, high: number, user: boolean): number {
-    const access = ACCESS.FETCH | (user ? ACCESS.USER : 0);
+    const access = FETCH | (user ? USER : 0);
     return this.#translator.locate(low, high, 1, access) * 0x1000;
   }
 
@@ -369,7 +373,7 @@ export class Mmu {
       if (i < 4) value |= byte << (i * 8);
       else valueHigh |= byte << (i * 8 - 32);
     }
-    if (size === 8) this.#i32[STATE.high >> 2] = valueHigh;
+    if (size === 8) this.#i32[HIGH] = valueHigh;
     return this.#quiet ? value : this.#loaded(low, high, frame, size, value, valueHigh);
   }
 
@@ -393,7 +397,7 @@ export class Mmu {
         }).value,
       );
       value = Number(size < 4 ? replaced : BigInt.asIntN(32, replaced));
-      if (size === 8) this.#i32[STATE.high >> 2] = Number(BigInt.asIntN(32, replaced >> 32n));
+      if (size === 8) this.#i32[HIGH] = Number(BigInt.asIntN(32, replaced >> 32n));
     }
     this.#watch?.(low, high, size, false);
     return value;
@@ -408,10 +412,10 @@ export class Mmu {
     access: number,
     stored: boolean,
   ): void {
-    const user = (access & ACCESS.USER) !== 0;
+    const user = (access & USER) !== 0;
     if (user && this.#translator.checksAlignment) return;
     if (!stored) this.#translator.fast.fill(low, high, page, false, user);
-    if ((access & ACCESS.WRITE) === 0) return;
+    if ((access & WRITE) === 0) return;
     if (stored || this.#memory.writablePage(frame << 12, frame >>> 20) >= 0) {
       this.#translator.fast.fill(low, high, page, true, user);
     }

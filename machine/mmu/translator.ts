@@ -16,6 +16,10 @@ import { Tlb } from "./tlb.ts";
 import { Walker } from "./walker.ts";
 import { unsigned64 } from "./words.ts";
 
+// The hot path looks at local constants: an imported object costs loads each time.
+const { USER, WRITE } = ACCESS;
+const { OFF } = PAGING;
+const DIRTY = RIGHTS.D;
 const CODE_SEGMENT = STATE.segments + SEG.CS * SEGMENT_BYTES;
 /** The L bit of a cached code segment's attributes. */
 const LONG_CODE = 1 << 13;
@@ -50,7 +54,7 @@ export class Translator {
   /** Checks an access within one page. @returns Its 4 KiB frame. @throws {GuestFault} */
   locate(low: number, high: number, size: number, access: number): number {
     if (!isCanonical(high)) this.#raiseNotCanonical(low, high, access);
-    if ((access & ACCESS.USER) !== 0 && (low & (size - 1)) !== 0) this.#checkAlignment(low, high);
+    if ((access & USER) !== 0 && (low & (size - 1)) !== 0) this.#checkAlignment(low, high);
     return this.#frame(low, high, access);
   }
 
@@ -60,7 +64,7 @@ export class Translator {
     const nextHigh = nextLow === 0 && this.#wide() ? (high + 1) | 0 : high;
     if (!isCanonical(high)) this.#raiseNotCanonical(low, high, access);
     if (!isCanonical(nextHigh)) this.#raiseNotCanonical(nextLow, nextHigh, access);
-    if ((access & ACCESS.USER) !== 0 && (low & (size - 1)) !== 0) this.#checkAlignment(low, high);
+    if ((access & USER) !== 0 && (low & (size - 1)) !== 0) this.#checkAlignment(low, high);
     const frame = this.#frame(low, high, access);
     this.second = this.#frame(nextLow, nextHigh, access);
     return frame;
@@ -137,13 +141,13 @@ export class Translator {
   }
 
   #frame(low: number, high: number, access: number): number {
-    if (this.paging.mode === PAGING.OFF) return low >>> 12;
+    if (this.paging.mode === OFF) return low >>> 12;
     const entry = this.tlb.find(low, high);
     if (entry < 0) return this.#adopt(low, high, this.walker.walk(low, high, access), access);
     const rights = this.tlb.rights(entry);
     if (
       permits(this.#i32, rights, access) &&
-      ((access & ACCESS.WRITE) === 0 || (rights & RIGHTS.D) !== 0)
+      ((access & WRITE) === 0 || (rights & DIRTY) !== 0)
     ) {
       return this.tlb.frame(entry, low);
     }
@@ -192,11 +196,7 @@ export class Translator {
   #reportWalk(low: number, high: number, frame: number, access: number): void {
     this.#events.emit("walk", {
       address: unsigned64(low, high),
-      access: (access & ACCESS.FETCH) !== 0
-        ? "execute"
-        : (access & ACCESS.WRITE) !== 0
-        ? "write"
-        : "read",
+      access: (access & ACCESS.FETCH) !== 0 ? "execute" : (access & WRITE) !== 0 ? "write" : "read",
       physical: frame < 0 ? undefined : frame * 0x1000 + (low & 0xfff),
     });
   }

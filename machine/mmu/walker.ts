@@ -33,6 +33,7 @@ import type { PhysicalMemory } from "../memory/physical.ts";
 import { ACCESS } from "./access.ts";
 import { type PagingState, permits, RIGHTS } from "./paging_state.ts";
 
+// The hot path looks at local constants: an imported object costs loads each time.
 const { P, PS, A, D } = PTE;
 const { RW, US, NX } = RIGHTS;
 const { WRITE } = ACCESS;
@@ -44,9 +45,6 @@ const PDPTE = STATE.pdpte >> 2;
 const RAM = RAM_BASE;
 /** Index of guest physical address 0 in the memory's words. */
 const RAM_WORD = RAM_BASE >> 2;
-/** An entry that leads to another table and need not be written. */
-const POINTER = PTE.P | PTE.A;
-const POINTER_MASK = POINTER | PTE.PS;
 
 /** Walks page tables. The results of the latest walk are in its fields. */
 export class Walker {
@@ -74,60 +72,53 @@ export class Walker {
   /**
    * Walks for a linear address; paging must be on.
    *
+   * Here, in one go, is the ordinary walk: four tables in plain memory, a 4 KiB page, A (and D
+   * for a write) set already, the access permitted. It reads all four entries before it judges any
+   * of them, and writes nothing. Whatever is not ordinary is done again, properly, level by level.
+   *
    * @param access {@linkcode ACCESS} bits.
    * @returns Number of the 4 KiB physical frame, or -1 (see `error`).
    */
   walk(low: number, high: number, access: number): number {
     const i32 = this.#i32;
     const start = this.#plainStart;
-    const bytes = this.#paging.mode === LEVEL_4 ? this.#plainBytes : 0;
-    // Nothing reserved and no address above 4 GiB, in which nothing is plain.
-    const odd = this.#paging.reservedHigh | ADDRESS;
+    const bytes = (this.#paging.mode === LEVEL_4 ? this.#plainBytes : 0) >>> 0;
     const root = i32[CR3_LOW];
-    if ((root - start) >>> 0 >= bytes || i32[CR3_HIGH] !== 0) {
-      return this.#general(low, high, access);
-    }
+    if ((root - start) >>> 0 >= bytes) return this.#general(low, high, access);
     const at4 = ((root >>> 12) << 10) + ((high >>> 6) & 0x3fe) + RAM_WORD;
     const low4 = i32[at4];
     const high4 = i32[at4 + 1];
-    if ((low4 & POINTER_MASK) !== POINTER || (high4 & odd) !== 0) {
-      return this.#general(low, high, access);
-    }
     if ((low4 - start) >>> 0 >= bytes) return this.#general(low, high, access);
     const at3 = ((low4 >>> 12) << 10) + (((high << 3) | (low >>> 29)) & 0x3fe) + RAM_WORD;
     const low3 = i32[at3];
     const high3 = i32[at3 + 1];
-    if ((low3 & POINTER_MASK) !== POINTER || (high3 & odd) !== 0) {
-      return this.#general(low, high, access);
-    }
     if ((low3 - start) >>> 0 >= bytes) return this.#general(low, high, access);
     const at2 = ((low3 >>> 12) << 10) + ((low >>> 20) & 0x3fe) + RAM_WORD;
     const low2 = i32[at2];
     const high2 = i32[at2 + 1];
-    if ((low2 & POINTER_MASK) !== POINTER || (high2 & odd) !== 0) {
-      return this.#general(low, high, access);
-    }
     if ((low2 - start) >>> 0 >= bytes) return this.#general(low, high, access);
     const at1 = ((low2 >>> 12) << 10) + ((low >>> 11) & 0x3fe) + RAM_WORD;
     const low1 = i32[at1];
-    const high1 = i32[at1 + 1];
-    if ((low1 & (P | A)) !== (P | A) || (high1 & odd) !== 0) {
-      return this.#general(low, high, access);
-    }
-    if ((access & WRITE) !== 0 && (low1 & D) === 0) return this.#general(low, high, access);
-    const rights = (low4 & low3 & low2 & low1 & (RW | US)) |
-      (low1 & (D | this.#paging.globalMask)) |
-      ((high4 | high3 | high2 | high1) < 0 ? NX : 0);
-    if (!permits(i32, rights, access)) return this.#general(low, high, access);
+    const common = low4 & low3 & low2 & low1;
+    const any = high4 | high3 | high2 | i32[at1 + 1];
+    const wanted = (access & WRITE) === 0 ? P | A : P | A | D;
+    const rights = (common & (RW | US)) | (low1 & (D | this.#paging.globalMask)) |
+      (any < 0 ? NX : 0);
+    if (
+      (common & (P | A)) !== (P | A) || (low1 & wanted) !== wanted ||
+      ((low4 | low3 | low2) & PS) !== 0 ||
+      ((any | i32[CR3_HIGH]) & (this.#paging.reservedHigh | ADDRESS)) !== 0 ||
+      !permits(i32, rights, access)
+    ) return this.#general(low, high, access);
     this.rights = rights;
     this.shift = 12;
     return low1 >>> 12;
   }
 
   #general(low: number, high: number, access: number): number {
-    const mode = this.#paging.mode;
-    if (mode === BITS_32) return this.#walk32(low, access);
-    return this.#walk64(low, high, access);
+    return this.#paging.mode === BITS_32
+      ? this.#walk32(low, access)
+      : this.#walk64(low, high, access);
   }
 
   /** The physical map changed: finds the longest run of pages that are plain memory. */
@@ -144,13 +135,7 @@ export class Walker {
     }
   }
 
-  /**
-   * The ordinary walk, in one go: four levels in plain memory with A set in each, a 4 KiB page,
-   * access permitted, nothing to write. It changes nothing in memory.
-   *
-   * @returns The frame, or -1 for whatever is not ordinary: then {@linkcode Walker.#walk64} does
-   * all of it again.
-   */
+  /** PAE and 4-level paging, level by level. */
   #walk64(low: number, high: number, access: number): number {
     const i32 = this.#i32;
     const memory = this.#memory;
