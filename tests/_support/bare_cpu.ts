@@ -7,14 +7,10 @@ import { CR0, EFER } from "../../machine/arch/control_registers.ts";
 import { PortBus } from "../../machine/bus/port_bus.ts";
 import { Clock } from "../../machine/clock.ts";
 import { Builder } from "../../machine/cpu/builder.ts";
-import type { CpuContext, Helper } from "../../machine/cpu/context.ts";
+import type { CpuContext } from "../../machine/cpu/context.ts";
 import { decode } from "../../machine/cpu/decode/decoder.ts";
 import type { CodeSize, Instruction } from "../../machine/cpu/decode/instruction.ts";
-import { arithmeticHelpers } from "../../machine/cpu/helpers/arithmetic.ts";
-import { bitsHelpers } from "../../machine/cpu/helpers/bits.ts";
-import { missingHelpers } from "../../machine/cpu/helpers/missing.ts";
-import { stringHelpers } from "../../machine/cpu/helpers/strings.ts";
-import { stringPortHelpers } from "../../machine/cpu/helpers/strings_ports.ts";
+import { HELPERS } from "../../machine/cpu/helpers/mod.ts";
 import { SEMANTICS } from "../../machine/cpu/semantics/mod.ts";
 import { ATTRIBUTE, CpuState } from "../../machine/cpu/state.ts";
 import { Events } from "../../machine/events.ts";
@@ -22,15 +18,6 @@ import { SEG, STATE } from "../../machine/memory/layout.ts";
 import { PhysicalMemory } from "../../machine/memory/physical.ts";
 import { Mmu } from "../../machine/mmu/mmu.ts";
 import { evaluate } from "./microop_eval.ts";
-
-/** The general-purpose helpers. */
-export const HELPERS: Readonly<Record<string, Helper>> = {
-  ...arithmeticHelpers,
-  ...bitsHelpers,
-  ...missingHelpers,
-  ...stringHelpers,
-  ...stringPortHelpers,
-};
 
 const CODE = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.CODE | ATTRIBUTE.READABLE | ATTRIBUTE.ACCESSED;
 const DATA = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.WRITABLE | ATTRIBUTE.ACCESSED;
@@ -48,6 +35,7 @@ export class BareCpu implements CpuContext {
   readonly interruptController = { intr: false, acknowledge: () => 0 };
   hypercall: (() => void) | undefined;
   faultReason: string | undefined;
+  softwareInterrupt = false;
 
   constructor(readonly codeSize: CodeSize, ramBytes = 1 << 20) {
     this.memory = new PhysicalMemory(ramBytes);
