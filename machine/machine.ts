@@ -12,7 +12,7 @@ import type { CodeSize } from "./cpu/decode/instruction.ts";
 import { type CpuDoor, cpuDoor } from "./cpu/door.ts";
 import { SEMANTICS } from "./cpu/semantics/mod.ts";
 import type { DateTime } from "./devices/cmos_rtc_calendar.ts";
-import { disassemble } from "./debug/disassemble.ts";
+import { disassemble, type DisassembledInstruction } from "./debug/disassemble.ts";
 import { type Explanation, explanation } from "./debug/explain.ts";
 import type { EventMap, Events, EventType, MachineEvent } from "./events.ts";
 import type { EnvironmentRegisters, LoadMode } from "./loaders/environment.ts";
@@ -282,6 +282,24 @@ export class Machine {
     return plan;
   }
 
+  /**
+   * Disassembles what is in memory, in the CPU's current code size.
+   *
+   * @param address Linear. Default: at RIP.
+   * @throws {RangeError} If the address is not mapped.
+   */
+  disassemble(address?: number | bigint, count = 10): DisassembledInstruction[] {
+    const bits = this.#codeSize();
+    if (address === undefined) {
+      const code = this.#codeAtRip(count * 15);
+      if (code === undefined) {
+        throw new RangeError(`Cannot disassemble at ${hex(this.cpu.rip)}: it is not mapped`);
+      }
+      return disassemble(code, { bits, address: this.cpu.rip, count });
+    }
+    return disassemble(this.#bytesAt(BigInt(address), count * 15), { bits, address, count });
+  }
+
   /** The micro-operations of an instruction: of bytes, or of what is at an address. */
   explain(code: Uint8Array | number | bigint): Explanation {
     const bytes = code instanceof Uint8Array ? code : this.virtual.read(code, 15);
@@ -436,18 +454,32 @@ export class Machine {
     return (16 << (this.#cpu.state.word(STATE.mode) & MODE.CODE_SIZE_MASK)) as CodeSize;
   }
 
-  /** Up to 15 bytes at RIP; fewer before a page that is not mapped. */
-  #codeAtRip(): Uint8Array | undefined {
+  /** Up to `most` bytes at RIP; fewer before a page that is not mapped. */
+  #codeAtRip(most = 15): Uint8Array | undefined {
     const base = this.#codeSize() === 64 ? 0n : this.cpu.cs.base;
     const linear = (this.cpu.rip + base) & (this.#codeSize() === 64 ? ~0n : 0xffff_ffffn);
-    for (const length of [15, Number(0x1000n - (linear & 0xfffn))]) {
-      try {
-        return this.virtual.read(linear, Math.min(length, 15));
-      } catch {
-        // The next page is not mapped: try without it.
-      }
+    try {
+      return this.#bytesAt(linear, most);
+    } catch {
+      return undefined;
     }
-    return undefined;
+  }
+
+  /** Up to `most` bytes; as many as are mapped, but one at least. */
+  #bytesAt(linear: bigint, most: number): Uint8Array {
+    let length = Math.min(most, Number(0x1000n - (linear & 0xfffn)));
+    let bytes = this.virtual.read(linear, length);
+    while (length < most) {
+      const count = Math.min(most - length, 0x1000);
+      try {
+        const more = this.virtual.read(linear + BigInt(length), count);
+        bytes = Uint8Array.from([...bytes, ...more]);
+      } catch {
+        break;
+      }
+      length += count;
+    }
+    return bytes;
   }
 
   #breakpointsChanged(): void {
