@@ -9,7 +9,7 @@ import { Builder } from "./cpu/builder.ts";
 import { Cpu, type CpuStop } from "./cpu/cpu.ts";
 import { decode } from "./cpu/decode/decoder.ts";
 import type { CodeSize } from "./cpu/decode/instruction.ts";
-import { type CpuDoor, cpuDoor } from "./cpu/door.ts";
+import { type CpuDoor, cpuDoor } from "./cpu_door.ts";
 import { SEMANTICS } from "./cpu/semantics/mod.ts";
 import type { DateTime } from "./devices/cmos_rtc_calendar.ts";
 import { disassemble, type DisassembledInstruction } from "./debug/disassemble.ts";
@@ -372,6 +372,15 @@ export class Machine {
     mix(this.retired);
     for (const word of this.board.memory.ramWords()) mix(word);
     return (a >>> 0) * 2 ** 21 + (b >>> 11);
+  }
+
+  /** A line about the machine, for consoles. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { mode, rip, cpl } = this.cpu.registers();
+    const { ramSize } = this.board.memory;
+    const memory = `${ramSize >= 1 << 20 ? `${ramSize / 2 ** 20} MiB` : `${ramSize} bytes`}`;
+    return `Machine { ${memory}, ${mode} mode, CPL ${cpl}, rip ${hex(rip)}, ` +
+      `${this.retired.toLocaleString("en-US")} instructions retired }`;
   }
 
   #plan(bytes: Uint8Array, { at, mode, entry }: LoadOptions): LoadPlan {

@@ -12,5 +12,5 @@ export {
   type RunOptions,
   type StepResult,
 } from "./machine.ts";
-export type { CpuDoor } from "./cpu/door.ts";
+export type { CpuDoor } from "./cpu_door.ts";
 export { MachineStopped, type StopCause, type StopReason } from "./stop.ts";

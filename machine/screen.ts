@@ -1,6 +1,7 @@
 /** The text display as a person sees it. */
 import type { TextScreen, VgaText } from "./devices/vga_text.ts";
 import { decodeCp437 } from "./views/cp437.ts";
+import { screenText } from "./views/screen_text.ts";
 
 /** What is on the screen now; every call looks again. */
 export class Screen {
@@ -27,6 +28,12 @@ export class Screen {
   /** The lines joined, without the empty ones at the end. */
   text(): string {
     return this.lines().join("\n").trimEnd();
+  }
+
+  /** The screen in a frame, for consoles. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { columns, rows } = this.snapshot();
+    return screenText(this.lines().join("\n"), columns, rows);
   }
 
   /** Whether the text has a part. */

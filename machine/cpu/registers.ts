@@ -199,12 +199,12 @@ export function defineRegisters(target: object, cpu: Cpu): void {
   define("rflags", () => BigInt(state.flags >>> 0), (value) => {
     setFlags(cpu, Number(registerValue("rflags", value, 32)) | 0);
   });
-  const flags = Object.seal(flagsOf(cpu));
+  const flags = inspectable(flagsOf(cpu));
   define("eflags", () => flags, (value) => {
     setFlags(cpu, Number(registerValue("eflags", value, 32)) | 0);
   });
   SEGMENT_NAMES.forEach((name, index) => {
-    const register = Object.seal(segmentOf(cpu, name, index));
+    const register = inspectable(segmentOf(cpu, name, index));
     define(name, () => register, () => {
       throw new TypeError(
         `Cannot set ${name} as a whole: set ${name}.selector, .base, .limit or .attributes`,
@@ -213,7 +213,7 @@ export function defineRegisters(target: object, cpu: Cpu): void {
   });
   const tables = { gdtr: STATE.gdtrBase, idtr: STATE.idtrBase };
   for (const [name, offset] of Object.entries(tables)) {
-    const register = Object.seal(tableOf(state, name, offset));
+    const register = inspectable(tableOf(state, name, offset));
     define(name, () => register, () => {
       throw new TypeError(`Cannot set ${name} as a whole: set ${name}.base or ${name}.limit`);
     });
@@ -246,6 +246,15 @@ export function snapshotRegisters(cpu: Cpu): RegistersSnapshot {
     halted: state.word(STATE.halted) !== 0,
   };
   return snapshot as unknown as RegistersSnapshot;
+}
+
+/** Shows values instead of accessors on consoles, and takes no new properties. */
+function inspectable<T extends object>(register: T): T {
+  Object.defineProperty(register, Symbol.for("Deno.customInspect"), {
+    value: (inspect: (value: unknown, options: unknown) => string, options: unknown) =>
+      inspect({ ...register }, options),
+  });
+  return Object.seal(register);
 }
 
 function setWide(cpu: Cpu, name: string, offset: number, value: unknown): void {

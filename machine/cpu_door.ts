@@ -1,12 +1,14 @@
 /** `machine.cpu`: registers by name and the intrinsics, in one object. */
-import type { Cpu, CpuStop } from "./cpu.ts";
-import { Intrinsics } from "./intrinsics.ts";
+import type { Cpu, CpuStop } from "./cpu/cpu.ts";
+import { Intrinsics } from "./cpu/intrinsics.ts";
 import {
   defineRegisters,
   type NamedRegisters,
   type RegistersSnapshot,
   snapshotRegisters,
-} from "./registers.ts";
+} from "./cpu/registers.ts";
+
+import { registersText } from "./views/registers.ts";
 
 /** What people and kernels see of the CPU. */
 export type CpuDoor = Intrinsics & NamedRegisters & {
@@ -34,6 +36,11 @@ class Door extends Intrinsics {
 
   registers(): RegistersSnapshot {
     return snapshotRegisters(this.#cpu);
+  }
+
+  /** The registers as a table, for consoles. */
+  [Symbol.for("Deno.customInspect")](_inspect: unknown, options?: { colors?: boolean }): string {
+    return registersText(this.registers(), { colour: options?.colors ?? false });
   }
 
   get cpl(): number {
