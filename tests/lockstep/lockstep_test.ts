@@ -1,6 +1,6 @@
 /** Our machine and QEMU's, instruction by instruction. Needs `qemu-system-x86_64`. */
 import { fail, ok, strictEqual } from "node:assert/strict";
-import { lockstep, type LockstepResult } from "../../tools/lockstep/differ.ts";
+import { COMPARED_MEMORY, lockstep, type LockstepResult } from "../../tools/lockstep/differ.ts";
 import { OurTarget } from "../../tools/lockstep/ours.ts";
 import { hasQemu, QemuTarget } from "../../tools/lockstep/qemu.ts";
 import { reportText } from "../../tools/lockstep/report.ts";
@@ -22,7 +22,7 @@ async function run(rom: Uint8Array, steps: number): Promise<LockstepResult> {
   try {
     const result = await lockstep(new OurTarget(rom), qemu, {
       steps,
-      memory: [[0, 0xa_0000], [0x10_0000, 0x8_0000]],
+      memory: COMPARED_MEMORY,
     });
     if (result.difference !== undefined) fail(`\n${reportText(result, ["ours", "qemu"])}`);
     return result;

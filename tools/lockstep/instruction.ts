@@ -17,7 +17,7 @@ import type { RegisterName } from "./target.ts";
 export interface DecodedInstruction {
   readonly text: string;
   readonly length: number;
-  /** Bits of EFLAGS that the manual leaves undefined after it. */
+  /** Bits of EFLAGS that the manual leaves undefined after it, and those that QEMU has wrong. */
   readonly undefinedFlags: number;
   /** A string instruction with a repeat prefix: one step may be one round of it. */
   readonly repeated: boolean;
@@ -38,6 +38,12 @@ const FLAGS: readonly (readonly [number, number])[] = [
   [RflagsBits.OF, 1 << 11],
 ];
 
+/** Flags that QEMU 7.2 sets against the manual and the silicon. */
+const WRONG_IN_QEMU = new Map<Mnemonic, number>([
+  // CF is set for a source that is not 0; QEMU has it the other way round.
+  [Mnemonic.Blsi, 1 << 0],
+]);
+
 const INCOMPARABLE = new Map<Mnemonic, readonly RegisterName[]>([
   [Mnemonic.Rdtsc, ["rax", "rdx"]],
   [Mnemonic.Rdtscp, ["rax", "rdx", "rcx"]],
@@ -56,7 +62,7 @@ export class Instructions {
     try {
       const undefinedFlags = FLAGS.reduce(
         (bits, [iced, flag]) => (instruction.rflagsUndefined & iced) !== 0 ? bits | flag : bits,
-        0,
+        WRONG_IN_QEMU.get(instruction.mnemonic) ?? 0,
       );
       return {
         text: instruction.isInvalid ? "(bad)" : this.#formatter.format(instruction),

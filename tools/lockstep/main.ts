@@ -5,7 +5,7 @@
  * difference in columns. Exit status: 0 alike, 1 different, 2 cannot run.
  */
 import { parseArgs } from "node:util";
-import { lockstep } from "./differ.ts";
+import { COMPARED_MEMORY, lockstep } from "./differ.ts";
 import { OurTarget } from "./ours.ts";
 import { hasQemu, QemuTarget } from "./qemu.ts";
 import { reportText } from "./report.ts";
@@ -43,7 +43,7 @@ export async function main(args: string[]): Promise<number> {
     const result = await lockstep(ours, qemu, {
       steps: Number(values.steps),
       history: Number(values.history),
-      memory: [[0, 0xa_0000], [0x10_0000, 0x20_0000]],
+      memory: COMPARED_MEMORY,
     });
     console.log(reportText(result, ["ours", "qemu"]));
     return result.reason === "difference" ? 1 : 0;

@@ -650,8 +650,6 @@ go_long:
         mov     dword [TABLES + 0x3000 + 0x32 * 8], DATA + 7    ; no execution
         mov     dword [TABLES + 0x3004 + 0x32 * 8], 0x80000000
         mov     dword [TABLES + 0x3000 + 0x33 * 8], DATA + 3    ; supervisor
-        mov     dword [TABLES + 0x3000 + 0x34 * 8], DATA + 7    ; reserved bit
-        mov     dword [TABLES + 0x3004 + 0x34 * 8], 0x00080000
         mov     eax, cr4
         or      al, 0xa0                        ; PAE, PGE
         mov     cr4, eax
@@ -681,7 +679,6 @@ long64: mov     rsp, STACK_0
         dec     ecx
         jnz     .gate
         or      byte [IDT64 + 3 * 16 + 5], 0x60
-        mov     byte [IDT64 + 14 * 16 + 4], 1   ; #PF on IST 1
         lidt    [idtr64]
         mov     dword [TSS64 + 4], STACK_0 - 0x200
         mov     dword [TSS64 + 36], STACK_I
@@ -782,10 +779,7 @@ long64: mov     rsp, STACK_0
 .wp:    EXPECT  .nx
         mov     eax, 0x32000
         jmp     rax
-.nx:    EXPECT  .reserved
-        mov     al, [0x34000]
-.reserved:
-        EXPECT  .noncanonical
+.nx:    EXPECT  .noncanonical
         mov     rax, 0x800000000000
         mov     bl, [rax]
 .noncanonical:
@@ -820,6 +814,8 @@ long64: mov     rsp, STACK_0
         mov     rbx, [gs:8]
         swapgs
         swapgs
+; From ring 3 #PF goes to IST 1 (from ring 0 QEMU loads a null SS, which the manual has not).
+        mov     byte [IDT64 + 14 * 16 + 4], 1
         mov     r11d, 0x202
         mov     ecx, user64
         mov     rsp, STACK_3
@@ -848,13 +844,12 @@ user64: EXPECT  .supervisor
         syscall
         EXPECT  .io
         out     0x80, al
-.io:    EXPECT  .int
-        int     0x0d
-.int:   syscall
+.io:    syscall
         ud2
 
 ; A 32-bit code segment under long mode, and back.
 compatibility:
+        mov     byte [IDT64 + 14 * 16 + 4], 0
         push    0x08
         push    compatible
         o64 retf
@@ -947,14 +942,14 @@ fault64:
 %endmacro
         align   8
 gdt:    dq      0
-        DESCRIPTOR 0, 0xfffff, 0xc09a00         ; 08 code, 32-bit
+        DESCRIPTOR 0, 0xfffff, 0xc09b00         ; 08 code, 32-bit
         DESCRIPTOR 0, 0xfffff, 0xc09200         ; 10 data
-        DESCRIPTOR 0, 0xfffff, 0xa09a00         ; 18 code, 64-bit
+        DESCRIPTOR 0, 0xfffff, 0xa09b00         ; 18 code, 64-bit
         DESCRIPTOR 0, 0xfffff, 0xc09200         ; 20 data (SYSCALL's SS)
         DESCRIPTOR TSS32, 119, 0x008900         ; 28 TSS, 32-bit; holds a short I/O bitmap
         dq      0                               ; 30
-        DESCRIPTOR 0, 0xfffff, 0xc0fa00         ; 38 code, 32-bit, ring 3
-        DESCRIPTOR 0, 0xfffff, 0xc0f200         ; 40 data, ring 3
+        DESCRIPTOR 0, 0xfffff, 0xc0fb00         ; 38 code, 32-bit, ring 3
+        DESCRIPTOR 0, 0xfffff, 0xc0f300         ; 40 data, ring 3
         DESCRIPTOR TSS64, 103, 0x008900         ; 48 TSS, 64-bit
         dq      0
         dq      0                               ; 58
@@ -962,11 +957,11 @@ gdt:    dq      0
         DESCRIPTOR 0, 0xff, 0x409200            ; 68 data, 256 bytes
         DESCRIPTOR 0, 0xfff, 0x409600           ; 70 data, expand-down
         DESCRIPTOR 0, 0xfffff, 0xc09000         ; 78 data, read-only
-        DESCRIPTOR 0xf0000, 0xffff, 0x009a00    ; 80 code, 16-bit
+        DESCRIPTOR 0xf0000, 0xffff, 0x009b00    ; 80 code, 16-bit
         dd      0x00080000 + ((gate0 - $$) + 0xe000), 0x000f8c00        ; 88 call gate
         dd      0x00080000 + ((gate3 - $$) + 0xe000), 0x000fec02        ; 90 call gate, ring 3
-        DESCRIPTOR 0, 0xfffff, 0xc0f200         ; 98 data, ring 3 (SYSRET's SS)
-        DESCRIPTOR 0, 0xfffff, 0xa0fa00         ; a0 code, 64-bit, ring 3
+        DESCRIPTOR 0, 0xfffff, 0xc0f300         ; 98 data, ring 3 (SYSRET's SS)
+        DESCRIPTOR 0, 0xfffff, 0xa0fb00         ; a0 code, 64-bit, ring 3
 .end:
 gdtr:   dw      gdt.end - gdt - 1
         dd      GDT
