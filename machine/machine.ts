@@ -20,6 +20,13 @@ import { type LoadPlan, planElf, planFlat } from "./loaders/load_plan.ts";
 import { MODE, SEG, STATE } from "./memory/layout.ts";
 import { Mmu } from "./mmu/mmu.ts";
 import { MemoryDoor } from "./peek.ts";
+import {
+  checkSnapshot,
+  restoreDevices,
+  restoreMemory,
+  type Snapshot,
+  takeSnapshot,
+} from "./snapshot.ts";
 import { Screen } from "./screen.ts";
 import { MachineStopped, type StopCause, type StopReason, stopReason } from "./stop.ts";
 
@@ -346,6 +353,34 @@ export class Machine {
   /** Sets what VMCALL in ring 0 enters, with RIP behind it; `undefined` makes it #UD again. */
   onHypercall(handler: (() => void) | undefined): void {
     this.#cpu.setHypercallHandler(handler);
+  }
+
+  /** Takes the machine's whole state: memory, registers, TLB, devices, time. */
+  snapshot(): Snapshot {
+    return takeSnapshot(this.board, this.retired);
+  }
+
+  /**
+   * Goes back to a snapshot, of this machine or of one with as much memory.
+   *
+   * @throws {TypeError} If it is no snapshot, or of another version; the machine is unchanged.
+   * @throws {RangeError} If it does not fit or is damaged; the machine is unchanged.
+   */
+  restore(snapshot: Snapshot): void {
+    const checked = checkSnapshot(snapshot, this.board);
+    const { memory } = this.board;
+    const before = this.retired;
+    this.#cpu.retired = checked.retired;
+    try {
+      restoreDevices(this.board, checked.devices);
+    } catch (error) {
+      this.#cpu.retired = before;
+      throw error;
+    }
+    const epoch = this.#cpu.state.word(STATE.epoch);
+    restoreMemory(memory, checked);
+    memory.a20 = checked.a20;
+    this.#cpu.restored(checked.retired, epoch);
   }
 
   /**

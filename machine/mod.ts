@@ -13,4 +13,5 @@ export {
   type StepResult,
 } from "./machine.ts";
 export type { CpuDoor } from "./cpu_door.ts";
+export type { Snapshot } from "./snapshot.ts";
 export { MachineStopped, type StopCause, type StopReason } from "./stop.ts";

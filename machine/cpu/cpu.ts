@@ -128,6 +128,19 @@ export class Cpu implements CpuContext {
     this.#debug.refresh();
   }
 
+  /** The whole memory, state block included, was replaced by that of a snapshot. */
+  restored(retired: number, epoch: number): void {
+    this.state.setWord(STATE.epoch, epoch + 1);
+    this.state.setWord(STATE.currentP, -1);
+    this.retired = retired;
+    this.tripleFault = undefined;
+    this.#hypercallPending = false;
+    this.#nmiPending = false;
+    this.blocks.clear();
+    this.mmu.restored();
+    this.registersChanged();
+  }
+
   /** Call after registers were changed from outside of the guest. */
   registersChanged(): void {
     this.state.refreshSegments();

@@ -300,3 +300,38 @@ Deno.test("the timer interrupts a loop at the same instruction every time", () =
   };
   strictEqual(run(), run());
 });
+
+Deno.test("Machine.restore() goes back, and the same happens again", () => {
+  const machine = machineWith(asm`top: inc rax; mov [0x200000], rax; in al, 0x40; jmp top`);
+  machine.run({ instructions: 10_001 });
+  const snapshot = machine.snapshot();
+  const before = machine.hash();
+  machine.run({ instructions: 5000 });
+  const after = machine.hash();
+  machine.restore(snapshot);
+  strictEqual(machine.hash(), before);
+  machine.run({ instructions: 5000 });
+  strictEqual(machine.hash(), after);
+  const other = new Machine({ memory: 4 << 20 });
+  other.restore(snapshot);
+  other.run({ instructions: 5000 });
+  strictEqual(other.hash(), after);
+});
+
+Deno.test("Machine.restore() refuses what is no snapshot of such a machine, and changes nothing", () => {
+  const machine = machineWith(asm`hlt`);
+  const snapshot = machine.snapshot();
+  const before = machine.hash();
+  const bad = [
+    null,
+    {},
+    { ...snapshot, version: 99 },
+    { ...snapshot, ramSize: 1 << 20 },
+    { ...snapshot, pages: new Uint8Array(1) },
+    { ...snapshot, retired: -1 },
+    { ...snapshot, devices: { ...snapshot.devices, pit: { device: "pit", version: 7 } } },
+    { ...snapshot, devices: {} },
+  ];
+  for (const value of bad) throws(() => machine.restore(value as typeof snapshot));
+  strictEqual(machine.hash(), before);
+});
