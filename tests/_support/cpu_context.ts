@@ -54,18 +54,22 @@ export interface Fault {
 }
 
 export class Rig implements CpuContext {
-  readonly memory = new PhysicalMemory(1 << 20);
-  readonly events = new Events();
+  readonly memory: PhysicalMemory;
+  readonly events = new Events(16);
   readonly mmu: Mmu;
   readonly state: CpuState;
-  readonly ports = new PortBus();
+  readonly ports: PortBus;
   readonly clock = new Clock();
   readonly interruptController = { intr: false, acknowledge: () => 0 };
   hypercall: (() => void) | undefined;
   faultReason: string | undefined;
   softwareInterrupt = false;
 
-  constructor(readonly mode: RigMode, cpl = mode === "v86" ? 3 : 0) {
+  /** @param recycled A rig whose memory and ports are used again, cleared. */
+  constructor(readonly mode: RigMode, cpl = mode === "v86" ? 3 : 0, recycled?: Rig) {
+    this.memory = recycled?.memory ?? new PhysicalMemory(1 << 20);
+    this.ports = recycled?.ports ?? new PortBus();
+    if (recycled !== undefined) this.memory.u8.fill(0);
     const isLong = mode === "long" || mode === "compatibility";
     this.state = new CpuState(this.memory);
     const { state } = this;
