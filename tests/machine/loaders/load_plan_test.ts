@@ -273,8 +273,13 @@ Deno.test("A load plan never puts two things into one place", () => {
         fc.integer({ min: 0, max: 0x11_0000 }),
         fc.integer({ min: 0, max: 2 * MIB }),
         fc.constantFrom(0, 0x1000, 0x7c00, 0x8_f000, 0x9_f000, 0x10_0000),
+        fc.constant(0x1000),
       ),
-      fc.oneof(fc.integer({ min: 1, max: 0x2000 }), fc.integer({ min: 1, max: 2 * MIB })),
+      fc.oneof(
+        fc.integer({ min: 1, max: 0x2000 }),
+        fc.integer({ min: 1, max: 2 * MIB }),
+        fc.integer({ min: 0x9_0000, max: 0x9_f000 }),
+      ),
       (mode, at, size) => {
         const ramSize = 2 * MIB;
         const plan = (() => {
@@ -292,6 +297,11 @@ Deno.test("A load plan never puts two things into one place", () => {
         ].sort((a, b) => a.start - b.start);
         for (let i = 1; i < ranges.length; i++) {
           ok(ranges[i - 1].start + ranges[i - 1].size <= ranges[i].start, JSON.stringify(ranges));
+        }
+        for (const { address, bytes } of plan.pokes.slice(1)) {
+          // Neither the BIOS's data nor video memory nor ROM.
+          ok(address + bytes.length <= 0x9_f000 || address >= 0x10_0000, `${address}`);
+          ok(address >= 0x1000);
         }
         const last = ranges[ranges.length - 1];
         ok(last.start + last.size <= ramSize);
