@@ -41,6 +41,8 @@ export type WatchCallback = (low: number, high: number, size: number, isWrite: b
 // The hot path looks at local constants: an imported object costs loads each time.
 const { USER, WRITE, FETCH } = ACCESS;
 const HIGH = STATE.high >> 2;
+/** Address line 20 in a frame's number. */
+const A20_FRAME = 1 << 8;
 
 /** The MMU of one CPU. */
 export class Mmu {
@@ -158,12 +160,14 @@ export class Mmu {
   /**
    * Translates for an instruction fetch.
    *
-   * @returns The physical address of the page's first byte, unsigned, below 2^40.
+   * @returns The physical address of the page's first byte behind the A20 gate, unsigned, below
+   * 2^40.
    * @throws {GuestFault} #PF, or #GP(0) for an address that is not canonical.
    */
   fetchPage(low: number, high: number, user: boolean): number {
     const access = FETCH | (user ? USER : 0);
-    return this.#translator.locate(low, high, 1, access) * 0x1000;
+    const frame = this.#translator.locate(low, high, 1, access);
+    return (this.#memory.a20 ? frame : frame & ~A20_FRAME) * 0x1000;
   }
 
   // ---- Flushing ----------------------------------------------------------------------------
