@@ -8,6 +8,7 @@ import {
   snapshotRegisters,
 } from "./cpu/registers.ts";
 
+import { STATE } from "./memory/layout.ts";
 import { registersText } from "./views/registers.ts";
 
 /** What people and kernels see of the CPU. */
@@ -22,6 +23,8 @@ export type CpuDoor = Intrinsics & NamedRegisters & {
   readonly cpl: number;
   /** `real`, `protected`, `virtual-8086`, `compatibility` or `64-bit`. */
   readonly mode: string;
+  /** Whether the CPU waits in HLT; false wakes it up. */
+  halted: boolean;
 };
 
 class Door extends Intrinsics {
@@ -49,6 +52,14 @@ class Door extends Intrinsics {
 
   get mode(): string {
     return this.registers().mode;
+  }
+
+  get halted(): boolean {
+    return this.#cpu.state.word(STATE.halted) !== 0;
+  }
+
+  set halted(value: boolean) {
+    this.#cpu.state.setWord(STATE.halted, value ? 1 : 0);
   }
 
   get(name: string): bigint | number {

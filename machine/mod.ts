@@ -1,5 +1,30 @@
 /** The machine's door: all that `kernel/` may import. */
-export { hex, type PhysAddr, physAddr, type VirtAddr, virtAddr } from "./arch/address.ts";
+export {
+  hex,
+  type PhysAddr,
+  physAddr,
+  truncateToPhysAddr,
+  truncateToVirtAddr,
+  tryPhysAddr,
+  tryVirtAddr,
+  type VirtAddr,
+  virtAddr,
+} from "./arch/address.ts";
+export { CR0, CR4, EFER } from "./arch/control_registers.ts";
+export {
+  decodeDescriptor,
+  type DescriptorFields,
+  encodeDescriptor,
+  type SegmentDescriptor,
+  SYSTEM_TYPE,
+} from "./arch/descriptor.ts";
+export { hasErrorCode, PF_ERROR, VECTOR } from "./arch/exceptions.ts";
+export { decodeGate, encodeGate, type Gate, type GateFields } from "./arch/gate.ts";
+export { MSR } from "./arch/msr.ts";
+export { PTE } from "./arch/paging.ts";
+export { RFLAGS } from "./arch/rflags.ts";
+export { TSS64 } from "./arch/tss.ts";
+export type { Address } from "./cpu/intrinsics.ts";
 export { asm, asm32, assemble, AssembledCode } from "./debug/assemble.ts";
 export { disassemble } from "./debug/disassemble.ts";
 export type { Explanation } from "./debug/explain.ts";

@@ -6,6 +6,7 @@
  * tried again. The code that runs has a place in guest memory (RIP, RSP), as the last guest
  * instruction before it left them: that is what the frames on the stack show.
  */
+import { isCanonical } from "../arch/address.ts";
 import { GUEST_FAULT, VECTOR } from "../arch/exceptions.ts";
 import { RFLAGS } from "../arch/rflags.ts";
 import { SHADOW, STATE } from "../memory/layout.ts";
@@ -17,6 +18,9 @@ import { portIn, portOut } from "./helpers/io.ts";
 /** How many instructions a handler may run beyond the budget before it is given up. */
 const HANDLER_BUDGET = 20_000_000;
 
+/** How often, in intrinsics, a pause from outside is looked for. */
+const POLL_EVERY = 1024;
+
 /** Numbers and bigints are both taken for addresses and 64-bit values. */
 export type Address = number | bigint;
 
@@ -24,6 +28,7 @@ export type Address = number | bigint;
 export class Intrinsics {
   readonly #cpu: Cpu;
   readonly #stopped: (stop: CpuStop) => never;
+  #untilPoll = POLL_EVERY;
 
   /** @param stopped Throws; called when the machine stops while kernel code waits for it. */
   constructor(cpu: Cpu, stopped: (stop: CpuStop) => never) {
@@ -84,6 +89,21 @@ export class Intrinsics {
     );
   }
 
+  /**
+   * LOCK CMPXCHG of 32 bits: stores `value` if the word is `expected`.
+   *
+   * @returns What was there, unsigned.
+   */
+  compareExchange32(address: Address, expected: number, value: number): number {
+    return this.#access(address, (low, high, access) => {
+      const { mmu } = this.#cpu;
+      mmu.probe(low, high, 4, access | ACCESS.WRITE);
+      const found = mmu.load32(low, high, access) >>> 0;
+      mmu.store32(low, high, (found === expected >>> 0 ? value : found) | 0, access);
+      return found;
+    });
+  }
+
   inb(port: number): number {
     return this.#execute(() => portIn(this.#cpu, port & 0xffff, 1) & 0xff);
   }
@@ -140,6 +160,32 @@ export class Intrinsics {
   /** PAUSE: nothing but time. */
   pause(): void {
     this.#execute(() => {});
+  }
+
+  /**
+   * CALL in 64-bit code: returns when the routine at `address` has returned. What it left in the
+   * registers is there.
+   */
+  call(address: Address): void {
+    const { low, high } = words(address);
+    const { state } = this.#cpu;
+    const here = this.#place();
+    this.#execute(() => {
+      const rspLow = (state.low(4) - 8) | 0;
+      const rspHigh = (state.high(4) - (rspLow >>> 0 >= 0xffff_fff8 ? 1 : 0)) | 0;
+      this.#cpu.mmu.store64(
+        rspLow,
+        rspHigh,
+        state.word(STATE.rip),
+        state.word(STATE.rip + 4),
+        state.cpl === 3 ? ACCESS.USER : 0,
+      );
+      if (!isCanonical(high)) state.raise(VECTOR.GP, 0);
+      state.setRegister(4, rspLow, rspHigh);
+      state.setPair(STATE.rip, low, high);
+      this.#cpu.registersChanged();
+    });
+    this.#return(here);
   }
 
   /** INT3. */
@@ -269,6 +315,7 @@ export class Intrinsics {
   /** One instruction: time, interrupts, the action, its faults. */
   #execute<T>(action: () => T): T {
     const cpu = this.#cpu;
+    if (--this.#untilPoll <= 0) this.#poll();
     for (;;) {
       const here = this.#place();
       cpu.passTime();
@@ -283,6 +330,14 @@ export class Intrinsics {
         this.#return(here);
       }
     }
+  }
+
+  /** Ends kernel code that does not end by itself, as a run is ended. */
+  #poll(): void {
+    const cpu = this.#cpu;
+    this.#untilPoll = POLL_EVERY;
+    if (cpu.pollPause?.()) this.#stopped("paused");
+    if (cpu.budgetEnd > 0 && cpu.retired > cpu.budgetEnd + HANDLER_BUDGET) this.#stopped("budget");
   }
 
   /** Runs the guest until it is back at the place that it was called from. */
@@ -314,6 +369,9 @@ export class Intrinsics {
 
 /** An address or 64-bit value as int32 words. */
 function words(value: Address): { low: number; high: number } {
+  if (typeof value === "number" && value >= 0 && Number.isSafeInteger(value)) {
+    return { low: value | 0, high: Math.floor(value / 2 ** 32) | 0 };
+  }
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
     throw new RangeError(`Cannot use ${value} as an address: not a whole number`);
   }
