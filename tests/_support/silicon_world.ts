@@ -113,7 +113,7 @@ export function buildWorld(cpu: Cpu, memory: PhysicalMemory): void {
   state.setPair(STATE.cr0, CR0.PE | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.PG, 0);
   state.setPair(STATE.cr3, WORLD.pml4, 0);
   state.setPair(STATE.cr4, CR4.PAE | CR4.UMIP | CR4.SMEP | CR4.SMAP, 0);
-  state.setPair(STATE.efer, EFER.LME | EFER.LMA | EFER.NXE, 0);
+  state.setPair(STATE.efer, EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE, 0);
   state.setPair(STATE.gdtrBase, WORLD.gdt, KERNEL_HIGH);
   state.setWord(STATE.gdtrLimit, 0xfff);
   state.setPair(STATE.idtrBase, WORLD.idt, KERNEL_HIGH);

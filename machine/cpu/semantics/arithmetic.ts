@@ -4,6 +4,7 @@
  * @see Intel SDM Vol. 1, "Binary Arithmetic Instructions"
  */
 import { VECTOR } from "../../arch/exceptions.ts";
+import { SEG } from "../../memory/layout.ts";
 import type { Builder } from "../builder.ts";
 import type { Operand } from "../decode/instruction.ts";
 import type { Value } from "../microop.ts";
@@ -141,9 +142,10 @@ function exchange16(b: Builder, destination: Operand): void {
   const address = b.address(operand, { write: true });
   const misaligned = b.and(b.trunc(address, 4), b.constant(4, 15));
   b.when(misaligned, () => b.raise(VECTOR.GP, 0));
+  const stack = operand.segment === SEG.SS;
   const upper = b.add(address, b.constant(address.size, 8));
-  const oldLow = b.load(8, address, { write: true });
-  const oldHigh = b.load(8, upper, { write: true });
+  const oldLow = b.load(8, address, { write: true, stack });
+  const oldHigh = b.load(8, upper, { write: true, stack });
   const equal = b.and(
     b.compare("eq", b.register(GPR.RAX, 8), oldLow),
     b.compare("eq", b.register(GPR.RDX, 8), oldHigh),

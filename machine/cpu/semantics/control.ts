@@ -28,8 +28,12 @@ export const CONTROL: SemanticsFamily = {
       return b.jumpRelative(target.displacement);
     }
     const rip = b.read(target);
+    // Silicon looks at the stack segment before it looks at the target.
+    const pointer = b.sub(b.stackPointer(), b.constant(b.stackSize, b.size));
+    const top = b.stackAddress(pointer, b.size, true);
     b.checkTarget(rip);
-    b.push(b.nextRipValue(b.size));
+    b.store(top, b.nextRipValue(b.size), { stack: true });
+    b.setRegister(4, pointer);
     b.jump(rip);
   },
 

@@ -43,12 +43,12 @@ export const STACK: SemanticsFamily = {
     const step = b.constant(b.stackSize, b.size);
     let pointer = b.stackPointer();
     for (let register: number = GPR.RDI; register >= 0; register--) {
-      if (register !== GPR.RSP) {
-        values[register] = b.load(b.size, b.stackAddress(pointer, b.size, false), { stack: true });
-      }
+      values[register] = b.load(b.size, b.stackAddress(pointer, b.size, false), { stack: true });
       pointer = b.add(pointer, step);
     }
-    values.forEach((value, register) => b.setRegister(register, value));
+    values.forEach((value, register) => {
+      if (register !== GPR.RSP) b.setRegister(register, value);
+    });
     b.setRegister(GPR.RSP, pointer);
   },
 

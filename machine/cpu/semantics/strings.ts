@@ -21,8 +21,9 @@ export const STRINGS: SemanticsFamily = {
 
   cmps: (b, [source, destination]) => {
     if (isRepeated(b)) return repeat(b, "repeatCmps", asMemory(source), wantedZero(b));
-    const left = b.read(source);
+    // When both fault, silicon reports ES:rDI.
     const right = b.read(destination);
+    const left = b.read(source);
     advance(b, asMemory(source), GPR.RSI, GPR.RDI);
     b.flagsSub(left, right, b.sub(left, right));
   },
