@@ -34,7 +34,7 @@ function extract64(
   const lower = extract(low, maskLow);
   const upper = extract(high, maskHigh);
   const used = popcnt(maskLow);
-  cpu.state.setWord(STATE.high, used === 0 ? 0 : used === 32 ? upper : upper >>> (32 - used));
+  cpu.state.setWord(STATE.high, used === 0 ? 0 : upper >>> (32 - used));
   return used === 32 ? lower : lower | (upper << used);
 }
 

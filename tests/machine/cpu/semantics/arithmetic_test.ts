@@ -210,3 +210,37 @@ Deno.test("ADCX and ADOX carry through one flag and leave the others", () => {
     FIXED,
   );
 });
+
+Deno.test("XADD and CMPXCHG work in memory, which they write before registers", () => {
+  const cpu = new BareCpu(64);
+  const { view } = cpu.memory;
+  const at = 0x10_0000 + 0x2000;
+  fc.assert(
+    fc.property(word64, word64, fc.oneof(word64, fc.constant(undefined)), (a, b, given) => {
+      const old = given ?? a;
+      cpu.set(6, 0x2000n);
+      cpu.set(RAX, old);
+      cpu.set(RCX, b);
+      view.setBigUint64(at, a, true);
+      cpu.run([0x48, 0x0f, 0xb1, 0x0e]); // cmpxchg [rsi], rcx
+      deepStrictEqual(
+        [view.getBigUint64(at, true), cpu.get(RAX), cpu.flags],
+        [old === a ? b : a, a, subtractionFlags(8, old, a, 0n)],
+      );
+      view.setBigUint64(at, a, true);
+      cpu.run([0x48, 0x0f, 0xc1, 0x0e]); // xadd [rsi], rcx
+      deepStrictEqual(
+        [view.getBigUint64(at, true), cpu.get(RCX), cpu.flags],
+        [truncate(8, a + b), a, additionFlags(8, a, b, 0n)],
+      );
+    }),
+    FIXED,
+  );
+  cpu.set(RBX, 3n);
+  cpu.run([0x48, 0x0f, 0xc1, 0xdb]); // xadd rbx, rbx
+  strictEqual(cpu.get(RBX), 6n);
+  cpu.set(6, 1n << 63n);
+  const before = [cpu.get(RAX), cpu.get(RCX), cpu.flags];
+  for (const opcode of [0xb1, 0xc1]) strictEqual(cpu.run([0x48, 0x0f, opcode, 0x0e]), 13);
+  deepStrictEqual([cpu.get(RAX), cpu.get(RCX), cpu.flags], before);
+});

@@ -256,3 +256,11 @@ Deno.test("BMI's VEX instructions are #UD in real mode", () => {
   cpu.state.refreshMode();
   strictEqual(cpu.run(vex(2, 0, 0xf2, 4, RDX, RBX, RCX)), 6);
 });
+
+Deno.test("BEXTR of everything clears SF even when the highest bit is set", () => {
+  const cpu = new BareCpu(64);
+  cpu.set(RBX, 1n << 63n);
+  cpu.set(RCX, 64n << 8n);
+  cpu.run(vex(2, 0, 0xf7, 8, RDX, RCX, RBX));
+  deepStrictEqual([cpu.get(RDX), cpu.flags], [1n << 63n, PF | AF]);
+});

@@ -159,3 +159,19 @@ Deno.test("MULX gives both halves and no flags; equal destinations get the upper
     FIXED,
   );
 });
+
+Deno.test("IDIV reaches the most negative quotient, and not one beyond the most positive", () => {
+  const cpu = new BareCpu(64);
+  for (const size of SIZES) {
+    const limit = 1n << BigInt(size * 8 - 1);
+    for (const [dividend, divisor] of [[-limit, 1n], [limit, -1n], [limit, 1n], [-limit, -1n]]) {
+      const bits = BigInt.asUintN(size * 16, dividend);
+      cpu.set(RAX, size === 1 ? bits : truncate(size, bits));
+      cpu.set(RDX, bits >> BigInt(size * 8));
+      cpu.set(RBX, truncate(size, divisor));
+      const fits = dividend / divisor === -limit;
+      strictEqual(cpu.run(registers([0xf7], size, 7, RBX)), fits ? -1 : DIVIDE_ERROR);
+      if (fits) strictEqual(truncate(size, cpu.get(RAX)), limit);
+    }
+  }
+});

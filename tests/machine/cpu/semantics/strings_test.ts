@@ -254,6 +254,86 @@ Deno.test("A huge count runs for the budget and no longer", () => {
   strictEqual(cpu.memory.u8[RAM + 0x2000 + 10_000], 0);
 });
 
+/** 32-bit paging: linear 0–3 MiB is physical, except that page 3 is at 8 and page 5 is absent. */
+function pagedCpu(): BareCpu {
+  const cpu = new BareCpu(32);
+  const { view } = cpu.memory;
+  view.setUint32(RAM + 0x1_0000, 0x1_1003, true);
+  for (let page = 0; page < 256; page++) {
+    const frame = page === 3 ? 8 : page;
+    view.setUint32(RAM + 0x1_1000 + page * 4, page === 5 ? 0 : frame << 12 | 3, true);
+  }
+  cpu.state.setPair(STATE.cr3, 0x1_0000, 0);
+  cpu.state.setPair(STATE.cr0, 0x8000_0011 | 0, 0);
+  cpu.mmu.modeChanged();
+  return cpu;
+}
+
+Deno.test("Elements that cross into a page elsewhere are moved whole, in both directions", () => {
+  for (const isDown of [false, true]) {
+    const cpu = pagedCpu();
+    for (let i = 0; i < 0x20; i++) cpu.memory.u8[RAM + 0x7000 + i] = i + 1;
+    // Twice: the second time the fast tables know all pages.
+    for (let round = 0; round < 2; round++) {
+      cpu.memory.u8.fill(0, RAM + 0x2ff0, RAM + 0x3010);
+      cpu.memory.u8.fill(0, RAM + 0x8000, RAM + 0x8010);
+      cpu.set(RCX, 4n);
+      cpu.set(RSI, isDown ? 0x700cn : 0x7000n);
+      cpu.set(RDI, isDown ? 0x3003n : 0x2ff7n);
+      cpu.state.flags = isDown ? DF : 0;
+      cpu.state.setWord(STATE.left, 100);
+      strictEqual(cpu.run([0xf3, 0xa5]), -1);
+      const landed = [
+        ...cpu.memory.u8.slice(RAM + 0x2ff7, RAM + 0x3000),
+        ...cpu.memory.u8.slice(RAM + 0x8000, RAM + 0x8007),
+      ];
+      deepStrictEqual(landed, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+      strictEqual(cpu.memory.u8[RAM + 0x3000], 0);
+    }
+  }
+});
+
+Deno.test("A segment that ends or wraps within a page ends a run there", () => {
+  const cpu = new BareCpu(32);
+  cpu.memory.u8.fill(7, RAM + 0x2000, RAM + 0x3000);
+  cpu.state.setSegment(0, 16, 0x4093, 0, 0, 0x4005);
+  for (
+    const [code, done] of [[[0xf3, 0xa4], 6n], [[0xf3, 0xa5], 1n], [[0xf3, 0xaa], 6n]] as const
+  ) {
+    cpu.set(RCX, 100n);
+    cpu.set(RSI, 0x2000n);
+    cpu.set(RDI, 0x4000n);
+    cpu.state.setWord(STATE.left, 100);
+    strictEqual(cpu.run(code), 13);
+    strictEqual(cpu.get(RCX), 100n - done);
+    strictEqual(cpu.memory.u8[RAM + 0x4006], 0);
+  }
+  // ES at 0x108, 16-bit addresses: offset FFFF is linear 0x10107, and offset 0 comes next.
+  cpu.state.setSegment(0, 16, 0x93, 0x108, 0, 0xffff);
+  cpu.set(RCX, 2n);
+  cpu.set(RAX, 0x5an);
+  cpu.set(RDI, 0xffffn);
+  cpu.state.setWord(STATE.left, 100);
+  strictEqual(cpu.run([0x67, 0xf3, 0xaa]), -1);
+  deepStrictEqual(
+    [0x1_0107, 0x1_0108, 0x108, 0x109].map((at) => cpu.memory.u8[RAM + at]),
+    [0x5a, 0, 0x5a, 0],
+  );
+});
+
+Deno.test("INS to an absent page is #PF before the port is read", () => {
+  const cpu = pagedCpu();
+  let reads = 0;
+  cpu.ports.claim({ device: "test", first: 0x300, count: 1 }, {
+    readPort: () => reads++,
+    writePort: () => {},
+  });
+  cpu.set(RDX, 0x300n);
+  cpu.set(RDI, 0x5000n);
+  strictEqual(cpu.run([0x6c]), 14);
+  strictEqual(reads, 0);
+});
+
 Deno.test("INS and OUTS move one element a visit, and INS checks its target first", () => {
   const cpu = new BareCpu(32);
   const written: number[] = [];
