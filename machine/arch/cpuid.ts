@@ -85,8 +85,8 @@ const FEATURES_7_EBX = B7.FSGSBASE | B7.BMI1 | B7.SMEP | B7.BMI2 | B7.RDSEED | B
 const FEATURES_7_ECX = CPUID_7_ECX.UMIP | CPUID_7_ECX.RDPID;
 const X = CPUID_EXT_EDX;
 
-/** Family 6, model 60, stepping 3: new enough for the features, with no quirk of its own. */
-const SIGNATURE = 0x000306c3;
+/** Leaf 1, EAX, and EDX after reset: family 6, model 60, stepping 3. */
+export const SIGNATURE = 0x0003_06c3;
 const CLFLUSH_BYTES = 64;
 
 /** Highest leaves of the three ranges. */

@@ -1,12 +1,11 @@
 /** The state after RESET. @see Intel SDM Vol. 3A, "Processor State After Reset" */
 import { CR0 } from "../arch/control_registers.ts";
+import { SIGNATURE } from "../arch/cpuid.ts";
 import { MODE, SEG, STATE } from "../memory/layout.ts";
 import type { CpuState } from "./state.ts";
 
 /** Attributes of a real-mode data segment: present, writable, accessed. */
 const DATA16 = 0x93;
-/** What EDX holds after reset: family 6, as CPUID leaf 1 says. */
-const SIGNATURE = 0x0006_0f10;
 const RANDOM_SEED = 0x2545_f491;
 
 /** Puts every register to its power-up value: real mode at F000:FFF0, CS base FFFF0000. */
