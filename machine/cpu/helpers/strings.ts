@@ -19,7 +19,8 @@ import {
   RDI,
   RSI,
 } from "./strings_address.ts";
-import { compareFlags, copyElements, fillElements } from "./strings_elements.ts";
+import { compareStep, scanStep } from "./strings_compare.ts";
+import { copyElements, fillElements } from "./strings_elements.ts";
 import {
   accessFor,
   hostAddress,
@@ -29,18 +30,7 @@ import {
   poke,
   storeElement,
 } from "./strings_memory.ts";
-
-const RAX = 0;
-
-/** Does 1 to `most` iterations, counter apart. @returns How many. May fault before the first. */
-type Step = (
-  cpu: CpuContext,
-  size: number,
-  addressSize: number,
-  segment: number,
-  most: number,
-  wantedZero: number,
-) => number;
+import { moved, RAX, type Step } from "./strings_step.ts";
 
 /**
  * Repeats until rCX is 0 or ZF is not `wantedZero` (-1: whatever ZF is); for as long as
@@ -158,97 +148,6 @@ const loadStep: Step = (cpu, size, addressSize, segment, most) => {
   }
   return moved(cpu, addressSize, size, Math.max(ahead, 1), true, false);
 };
-
-const compareStep: Step = (cpu, size, addressSize, segment, most, wantedZero) => {
-  const { state } = cpu;
-  const leftLow = linearLow(cpu, segment, RSI, addressSize, size, false);
-  const leftHigh = linearHigh(state, segment, RSI, addressSize);
-  const left = hostAddress(state, leftLow, leftHigh, false);
-  const ahead = left < 0
-    ? 0
-    : elementsAhead(state, segment, RSI, addressSize, size, leftLow, false);
-  let a = 0;
-  let aHigh = 0;
-  if (ahead === 0) {
-    a = loadElement(cpu, size, leftLow, leftHigh, accessFor(state, segment));
-    aHigh = state.word(STATE.high);
-  }
-  const rightLow = linearLow(cpu, SEG.ES, RDI, addressSize, size, false);
-  const rightHigh = linearHigh(state, SEG.ES, RDI, addressSize);
-  const right = hostAddress(state, rightLow, rightHigh, false);
-  const room = right < 0
-    ? 0
-    : elementsAhead(state, SEG.ES, RDI, addressSize, size, rightLow, false);
-  if (ahead > 0 && room > 0) {
-    const end = Math.min(most, ahead, room);
-    const stride = isUpward(state) ? size : -size;
-    let done = 0;
-    let at = left;
-    let to = right;
-    do {
-      done++;
-      a = peek(state, at, size);
-      aHigh = peekHigh(state, at, size);
-      const isEqual = a === peek(state, to, size) && aHigh === peekHigh(state, to, size);
-      if (done === end || (isEqual ? 1 : 0) !== wantedZero) break;
-      at += stride;
-      to += stride;
-    } while (true);
-    compareFlags(state, size, a, aHigh, peek(state, to, size), peekHigh(state, to, size));
-    return moved(cpu, addressSize, size, done, true, true);
-  }
-  if (ahead > 0) {
-    a = peek(state, left, size);
-    aHigh = peekHigh(state, left, size);
-  }
-  const b = loadElement(cpu, size, rightLow, rightHigh, accessFor(state, SEG.ES));
-  compareFlags(state, size, a, aHigh, b, state.word(STATE.high));
-  return moved(cpu, addressSize, size, 1, true, true);
-};
-
-const scanStep: Step = (cpu, size, addressSize, _segment, most, wantedZero) => {
-  const { state } = cpu;
-  const mask = size === 1 ? 0xff : size === 2 ? 0xffff : -1;
-  const a = state.low(RAX) & mask;
-  const aHigh = size === 8 ? state.high(RAX) : 0;
-  const low = linearLow(cpu, SEG.ES, RDI, addressSize, size, false);
-  const high = linearHigh(state, SEG.ES, RDI, addressSize);
-  const host = hostAddress(state, low, high, false);
-  const ahead = host < 0 ? 0 : elementsAhead(state, SEG.ES, RDI, addressSize, size, low, false);
-  if (ahead === 0) {
-    const b = loadElement(cpu, size, low, high, accessFor(state, SEG.ES));
-    compareFlags(state, size, a, aHigh, b, state.word(STATE.high));
-    return moved(cpu, addressSize, size, 1, false, true);
-  }
-  const end = Math.min(most, ahead);
-  const stride = isUpward(state) ? size : -size;
-  let done = 0;
-  let at = host;
-  for (;;) {
-    done++;
-    const isEqual = a === peek(state, at, size) && aHigh === peekHigh(state, at, size);
-    if (done === end || (isEqual ? 1 : 0) !== wantedZero) break;
-    at += stride;
-  }
-  compareFlags(state, size, a, aHigh, peek(state, at, size), peekHigh(state, at, size));
-  return moved(cpu, addressSize, size, done, false, true);
-};
-
-/** Moves the index registers by `done` elements. @returns `done`. */
-function moved(
-  cpu: CpuContext,
-  addressSize: number,
-  size: number,
-  done: number,
-  source: boolean,
-  destination: boolean,
-): number {
-  const { state } = cpu;
-  const delta = isUpward(state) ? done * size : -done * size;
-  if (source) advance(state, RSI, addressSize, delta);
-  if (destination) advance(state, RDI, addressSize, delta);
-  return done;
-}
 
 export const stringHelpers = {
   repeatMovs: (cpu, size, addressSize, segment) =>
