@@ -16,8 +16,11 @@ import { disassemble, type DisassembledInstruction } from "./debug/disassemble.t
 import { type Explanation, explanation } from "./debug/explain.ts";
 import type { EventMap, Events, EventType, MachineEvent } from "./events.ts";
 import type { EnvironmentRegisters, LoadMode } from "./loaders/environment.ts";
+import { DiskImage } from "./firmware/disk_image.ts";
+import { Firmware } from "./firmware/firmware.ts";
+import { type ImageKind, imageKind } from "./loaders/boot_image.ts";
 import { type LoadPlan, planElf, planFlat } from "./loaders/load_plan.ts";
-import { MODE, SEG, STATE } from "./memory/layout.ts";
+import { MODE, RAM_BASE, SEG, STATE } from "./memory/layout.ts";
 import { Mmu } from "./mmu/mmu.ts";
 import { MemoryDoor } from "./peek.ts";
 import {
@@ -74,6 +77,14 @@ export interface LoadOptions {
   readonly entry?: number | bigint;
 }
 
+/** How an image is booted. */
+export interface BootOptions {
+  /** What the image is. Default: found out. */
+  readonly as?: ImageKind;
+  /** More disks, attached behind the image. */
+  readonly disks?: readonly Uint8Array[];
+}
+
 /** The budget of a run without bounds. */
 export const DEFAULT_INSTRUCTIONS = 1_000_000_000;
 
@@ -92,6 +103,8 @@ export class Machine {
   /** The text display. */
   readonly screen: Screen;
   readonly events: Events;
+  /** The BIOS and its disks. In memory since the first {@linkcode Machine.boot}. */
+  readonly firmware: Firmware;
   /** A flag in shared memory (such as a worker sets at Ctrl-C): non-zero pauses the run. */
   interruptFlag: Int32Array | undefined;
 
@@ -146,6 +159,14 @@ export class Machine {
       write: (address, bytes) => this.mmu.poke(address, bytes),
     });
     this.screen = new Screen(this.board.vga);
+    this.firmware = new Firmware({
+      cpu: this.cpu,
+      memory: this.physical,
+      ports,
+      events,
+      ramSize: this.board.memory.ramSize,
+    });
+    this.#cpu.setFirmwareHandler(() => this.firmware.answer());
   }
 
   /** The keyboard: `press`, `release`, `type`. */
@@ -166,6 +187,18 @@ export class Machine {
   /** Virtual time. */
   get clock(): Board["clock"] {
     return this.board.clock;
+  }
+
+  /**
+   * The bytes behind physical memory, for kernel code whose hot paths cannot afford a call per
+   * access (a heap's lists): the machine's one buffer, which never moves or grows, and the byte
+   * offset in it of physical address 0.
+   *
+   * Writing through it is a poke without its care: no translation, no dirty bit, no time, and
+   * **cached code is not dropped**. It is for RAM that holds no code.
+   */
+  get memoryBuffer(): { readonly buffer: ArrayBuffer; readonly ramBase: number } {
+    return { buffer: this.board.memory.buffer, ramBase: RAM_BASE };
   }
 
   /** Instructions retired since the machine was made. */
@@ -305,6 +338,30 @@ export class Machine {
       return disassemble(code, { bits, address: this.cpu.rip, count });
     }
     return disassemble(this.#bytesAt(BigInt(address), count * 15), { bits, address, count });
+  }
+
+  /**
+   * Starts an image as a PC does: a disk from its boot sector, by way of the BIOS.
+   *
+   * The machine is reset and stands at the reset vector; {@linkcode Machine.run} goes on from
+   * there. What the guest writes to the disk stays in memory: see `firmware.drives`.
+   *
+   * @returns What the image was taken for.
+   * @throws {ImageError} If the image is damaged or is none; the machine is unchanged.
+   */
+  boot(bytes: Uint8Array, options: BootOptions = {}): ImageKind {
+    const kind = options.as ?? imageKind(bytes);
+    if (kind === "elf") {
+      this.load(bytes);
+      return kind;
+    }
+    const { drives } = this.firmware;
+    drives.clear();
+    drives.bootDrive = drives.attach(new DiskImage(bytes, kind));
+    for (const disk of options.disks ?? []) drives.attach(new DiskImage(disk, "disk"));
+    this.reset();
+    this.firmware.install();
+    return kind;
   }
 
   /** The micro-operations of an instruction: of bytes, or of what is at an address. */

@@ -19,7 +19,7 @@ export interface CpuContext {
    * The hypercall's other side: called by VMCALL in ring 0 with RIP behind the instruction.
    * `undefined`: VMCALL is #UD.
    */
-  hypercall: (() => void) | undefined;
+  readonly hypercall: (() => void) | undefined;
   /** Executes an undefined instruction's report: `reason` is shown with the #UD event. */
   faultReason: string | undefined;
   /** Set when INT n, INT3, INTO or INT1 went through its gate: that step is not a TF trap. */

@@ -46,6 +46,9 @@ export type CpuStop =
 /** How many instructions run at most before a pause from outside is looked for. */
 const LONGEST_GRANT = 1 << 20;
 
+/** High word of the linear addresses of the BIOS's ROM. */
+const BIOS_SEGMENT = 0xf;
+
 /** What the CPU is wired to. */
 export interface CpuWiring {
   readonly memory: PhysicalMemory;
@@ -54,6 +57,8 @@ export interface CpuWiring {
   readonly events: Events;
   readonly clock: Clock;
   readonly interruptController: InterruptController;
+  /** Entries after which a block is fused; for tests. */
+  readonly fuseAfter?: number;
 }
 
 export class Cpu implements CpuContext {
@@ -64,7 +69,6 @@ export class Cpu implements CpuContext {
   readonly clock: Clock;
   readonly interruptController: InterruptController;
   faultReason: string | undefined;
-  hypercall: (() => void) | undefined;
 
   /** The chain of faults that shut the CPU down; until reset. */
   tripleFault: TripleFault | undefined;
@@ -75,7 +79,8 @@ export class Cpu implements CpuContext {
   readonly #loop: RunLoop;
   readonly #debug: DebugRegisters;
   #hypercallHandler: (() => void) | undefined;
-  #hypercallPending = false;
+  #firmwareHandler: (() => void) | undefined;
+  #hypercallPending: (() => void) | undefined;
   #pausePending = false;
   #nmiPending = false;
 
@@ -87,7 +92,7 @@ export class Cpu implements CpuContext {
     this.events = events;
     this.clock = clock;
     this.interruptController = interruptController;
-    this.blocks = new BlockCache(memory, mmu, this.state, SEMANTICS);
+    this.blocks = new BlockCache(memory, mmu, this.state, SEMANTICS, wiring.fuseAfter);
     this.#loop = new RunLoop(this, this.blocks, HELPERS);
     this.#debug = new DebugRegisters(this.state, mmu, () => this.#loop.requestLeave());
     clock.exact = () => this.#loop.retired;
@@ -116,7 +121,7 @@ export class Cpu implements CpuContext {
     this.state.setWord(STATE.epoch, epoch + 1);
     this.retired = retired;
     this.tripleFault = undefined;
-    this.#hypercallPending = false;
+    this.#hypercallPending = undefined;
     this.#nmiPending = false;
     this.registersChanged();
     this.mmu.flushAll(true);
@@ -134,7 +139,7 @@ export class Cpu implements CpuContext {
     this.state.setWord(STATE.currentP, -1);
     this.retired = retired;
     this.tripleFault = undefined;
-    this.#hypercallPending = false;
+    this.#hypercallPending = undefined;
     this.#nmiPending = false;
     this.blocks.clear();
     this.mmu.restored();
@@ -151,11 +156,27 @@ export class Cpu implements CpuContext {
   /** Sets what VMCALL enters; `undefined`: VMCALL is #UD. */
   setHypercallHandler(handler: (() => void) | undefined): void {
     this.#hypercallHandler = handler;
-    // The handler runs between blocks, where it may run the CPU itself.
-    this.hypercall = handler === undefined ? undefined : () => {
-      this.#hypercallPending = true;
+  }
+
+  /** Sets what VMCALL enters in real mode in the BIOS's ROM, instead. */
+  setFirmwareHandler(handler: (() => void) | undefined): void {
+    this.#firmwareHandler = handler;
+  }
+
+  /** What the VMCALL at RIP shall do: its handler runs between blocks, where it may run the CPU. */
+  get hypercall(): (() => void) | undefined {
+    const handler = this.#firmwareHandler !== undefined && this.#inBios()
+      ? this.#firmwareHandler
+      : this.#hypercallHandler;
+    return handler && (() => {
+      this.#hypercallPending = handler;
       this.#loop.requestLeave();
-    };
+    });
+  }
+
+  #inBios(): boolean {
+    const protectedMode = (this.state.word(STATE.mode) & MODE.PROTECTED) !== 0;
+    return !protectedMode && this.#linearRip() >>> 16 === BIOS_SEGMENT;
   }
 
   /** Stops the run after the current instruction. */
@@ -200,9 +221,10 @@ export class Cpu implements CpuContext {
     let first = true;
     for (;;) {
       if (this.tripleFault !== undefined) return "triple fault";
-      if (this.#hypercallPending) {
-        this.#hypercallPending = false;
-        this.#hypercallHandler!();
+      if (this.#hypercallPending !== undefined) {
+        const handler = this.#hypercallPending;
+        this.#hypercallPending = undefined;
+        handler();
         continue;
       }
       if (returned !== undefined && returned()) return "returned";

@@ -33,7 +33,11 @@ export type ImageErrorReason =
   /** No room is left for the descriptor tables, page tables or the stack. */
   | "no-room"
   /** Virtual and physical address are not equal modulo 2 MiB, so that no large page maps them. */
-  | "unmappable";
+  | "unmappable"
+  /** Not a disk to start from: its first sector does not end in 55 AA. */
+  | "no-boot-signature"
+  /** A Multiboot header that cannot be obeyed. */
+  | "bad-multiboot";
 
 /**
  * An image was refused. The machine is as it was.

@@ -151,10 +151,11 @@ function writeBase(cpu: CpuContext, segment: number, low: number, high: number):
 /** VMCALL: the hypercall's other side runs with RIP behind the instruction. */
 function hypercall(cpu: CpuContext): void {
   const { state } = cpu;
-  if (cpu.hypercall === undefined) fail(cpu, VECTOR.UD, 0, "VMCALL with nobody to answer");
+  const answer = cpu.hypercall;
+  if (answer === undefined) fail(cpu, VECTOR.UD, 0, "VMCALL with nobody to answer");
   if (state.cpl !== 0) fail(cpu, VECTOR.UD, 0, `VMCALL at CPL ${state.cpl}`);
   state.setPair(STATE.rip, state.word(STATE.nextRip), state.word(STATE.nextRip + 4));
-  cpu.hypercall();
+  answer();
 }
 
 export const fastCallHelpers = {
