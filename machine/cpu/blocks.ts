@@ -12,7 +12,9 @@ import type { Mmu } from "../mmu/mmu.ts";
 import { Builder } from "./builder.ts";
 import type { CodeSize, Instruction } from "./decode/instruction.ts";
 import { decode } from "./decode/decoder.ts";
-import { lower, type Lowered } from "./emit.ts";
+import { lower } from "./emit.ts";
+import { fuse } from "./fuse.ts";
+import type { MicroOp } from "./microop.ts";
 import { FIRST_OPERAND, type Routines } from "./routines.ts";
 import type { Semantics } from "./semantics/semantics.ts";
 import type { CpuState } from "./state.ts";
@@ -41,12 +43,25 @@ export interface Block {
   readonly instructions: number;
   /** Index of the header record in the arena. */
   readonly start: number;
+  /** Number of its fused routine, or -1. */
+  fused: number;
   /** Set when its bytes have changed: it must not be entered any more. */
   dead: boolean;
 }
 
-/** Layout of a header record behind the routine's number. */
-export const HEADER = { COUNT: 1, RIP_LOW: 2, RIP_HIGH: 3, WORDS: 4 } as const;
+/**
+ * Layout of a header record behind the routine's number. `COUNT` has bit 31 set, which tells a
+ * header from other records, and the number of instructions in bits 7:0. `HEAT` is counted down
+ * at each entry; at 0 the block is fused.
+ */
+export const HEADER = { COUNT: 1, RIP_LOW: 2, RIP_HIGH: 3, HEAT: 4, WORDS: 5 } as const;
+
+/** Bits of the header's `COUNT` that hold the number of instructions. */
+export const COUNT_MASK = 0xff;
+const HEADER_MARK = 1 << 31;
+
+/** Entries after which a block is fused. */
+const FUSE_AFTER = 1500;
 
 export class BlockCache {
   /** Where the records live. */
@@ -54,6 +69,7 @@ export class BlockCache {
   readonly #pages = new Map<number, Block[]>();
   /** Per page with code: one bit per chunk that holds some (32 chunks of 128 bytes). */
   readonly #chunks: Int32Array;
+  readonly #byStart = new Map<number, Block>();
   #used = 0;
   #headerRoutine = -1;
   #linkRoutine = -1;
@@ -63,6 +79,8 @@ export class BlockCache {
     readonly mmu: Mmu,
     readonly state: CpuState,
     readonly semantics: Readonly<Record<string, Semantics>>,
+    /** Entries after which a block is fused. At 1 even blocks of one instruction are (for tests). */
+    readonly fuseAfter: number = FUSE_AFTER,
     arenaWords = 1 << 21,
   ) {
     this.arena = new Int32Array(arenaWords);
@@ -127,7 +145,7 @@ export class BlockCache {
       const own = this.#chunksOn(block, page);
       if (block.dead) continue;
       if ((own & chunks) !== 0) {
-        block.dead = true;
+        this.#bury(block);
       } else {
         kept.push(block);
         left |= own;
@@ -143,8 +161,36 @@ export class BlockCache {
     return true;
   }
 
+  /** Fuses the block whose header is at `start`: called when it has become hot. */
+  fuse(start: number): void {
+    const block = this.#byStart.get(start);
+    if (block === undefined || block.dead || block.fused >= 0 || block.secondPage >= 0) return;
+    const { mode, physical } = block;
+    const codeSize = (16 << (mode & MODE.CODE_SIZE_MASK)) as CodeSize;
+    const instructions: MicroOp[][] = [];
+    for (let offset = 0; offset < block.bytes;) {
+      const instruction = decode(
+        (i) => this.memory.read8((physical + offset + i) | 0, 0),
+        codeSize,
+      );
+      instructions.push(this.#translate(instruction, block, offset));
+      offset += instruction.length;
+    }
+    const user = (mode & MODE.USER) !== 0;
+    block.fused = this.routines.add(fuse(instructions, start + HEADER.WORDS, user));
+    this.arena[start] = block.fused;
+  }
+
+  /** Forgets a block that has been dropped. */
+  #bury(block: Block): void {
+    block.dead = true;
+    this.#byStart.delete(block.start);
+    if (block.fused >= 0) this.routines.remove(block.fused);
+  }
+
   /** Drops everything. */
   clear(): void {
+    for (const block of this.#byStart.values()) this.#bury(block);
     this.#pages.clear();
     this.#chunks.fill(0);
     this.memory.codePages.fill(0);
@@ -212,7 +258,8 @@ export class BlockCache {
         secondPage = -1;
         break;
       }
-      const lowered = this.#translate(instruction, mode, ripLow, ripHigh, offset, csLimit);
+      const ops = this.#translate(instruction, { mode, ripLow, ripHigh, csLimit }, offset);
+      const lowered = lower(ops, { user });
       arena[p] = this.routines.number(lowered);
       arena[p + 1] = count << 24 | offset << 12 | (p - start);
       arena.set(lowered.operands, p + FIRST_OPERAND);
@@ -225,7 +272,9 @@ export class BlockCache {
     p = this.#appendLink(p, start, count, offset, ripLow, ripHigh, mode);
 
     arena[start] = this.#header();
-    arena[start + HEADER.COUNT] = count;
+    arena[start + HEADER.COUNT] = HEADER_MARK | count;
+    const fusible = secondPage < 0 && ((mode & SINGLE) === 0 || this.fuseAfter === 1);
+    arena[start + HEADER.HEAT] = fusible ? this.fuseAfter : 0;
     arena[start + HEADER.RIP_LOW] = ripLow;
     arena[start + HEADER.RIP_HIGH] = ripHigh;
     this.#used = p;
@@ -239,21 +288,21 @@ export class BlockCache {
       bytes: offset,
       instructions: count,
       start,
+      fused: -1,
       dead: false,
     };
+    this.#byStart.set(start, block);
     this.#register(block, physical >>> 12);
     if (secondPage >= 0) this.#register(block, secondPage >>> 12);
     return block;
   }
 
+  /** An instruction's micro-operations, at an offset in a block. */
   #translate(
     instruction: Instruction,
-    mode: number,
-    ripLow: number,
-    ripHigh: number,
+    { mode, ripLow, ripHigh, csLimit }: Pick<Block, "mode" | "ripLow" | "ripHigh" | "csLimit">,
     offset: number,
-    csLimit: number,
-  ): Lowered {
+  ): MicroOp[] {
     const low = (ripLow + offset) | 0;
     const high = (low >>> 0) < (ripLow >>> 0) ? (ripHigh + 1) | 0 : ripHigh;
     const builder = new Builder(instruction, { mode, ripLow: low, ripHigh: high, csLimit });
@@ -262,7 +311,7 @@ export class BlockCache {
       throw new TypeError(`No semantics for "${instruction.mnemonic}"`);
     }
     semantics(builder, instruction.operands);
-    return lower(builder.ops, (mode & MODE.USER) !== 0);
+    return builder.ops;
   }
 
   /** Ends a block that just stops with a direct jump to what follows; it retires nothing. */
@@ -278,7 +327,7 @@ export class BlockCache {
     const low = (ripLow + offset) | 0;
     const code64 = (mode & MODE.CODE_SIZE_MASK) === 2;
     const high = code64 && (low >>> 0) < (ripLow >>> 0) ? (ripHigh + 1) | 0 : ripHigh;
-    const lowered = lower([{ op: "goto", low, high }], false);
+    const lowered = lower([{ op: "goto", low, high }], { user: false });
     if (this.#linkRoutine < 0) this.#linkRoutine = this.routines.number(lowered);
     this.arena[p] = this.#linkRoutine;
     this.arena[p + 1] = count << 24 | offset << 12 | (p - start);
@@ -286,17 +335,13 @@ export class BlockCache {
     return p + FIRST_OPERAND + lowered.operands.length;
   }
 
-  /** Number of the routine of header records. */
-  get header(): number {
-    return this.#header();
-  }
-
   #header(): number {
     if (this.#headerRoutine < 0) {
       const left = `I[${STATE.left >> 2}]`;
       this.#headerRoutine = this.routines.number({
-        text: `const n=(${left}-C[p+${HEADER.COUNT}])|0;if(n<0)return leaveBlock(p);` +
-          `${left}=n;return p+${HEADER.WORDS};`,
+        text: `if(--C[p+${HEADER.HEAT}]===0)return heat(p);` +
+          `const n=(${left}-(C[p+${HEADER.COUNT}]&${COUNT_MASK}))|0;` +
+          `if(n<0)return leaveBlock(p);${left}=n;return p+${HEADER.WORDS};`,
         operands: [],
         helpers: new Set(),
         terminates: false,

@@ -7,7 +7,7 @@
  */
 import { FAST, SEG, SEGMENT, SEGMENT_BYTES, STATE } from "../memory/layout.ts";
 import { ACCESS } from "../mmu/access.ts";
-import { type MicroOp, type Size, TERMINATORS } from "./microop.ts";
+import { type FlagName, type MicroOp, type Size, TERMINATORS } from "./microop.ts";
 
 /** First operand of a record in the code arena: behind the routine's number and the position. */
 export const FIRST_OPERAND = 2;
@@ -45,6 +45,8 @@ const A = word(STATE.flagA);
 /** Stands for the index of the following record until the operands are counted. */
 const NEXT = "NEXT";
 
+const FLAG_WORDS: Readonly<Record<FlagName, string>> = { C, P, A, Z, S, O };
+
 /** Conditions with an even code; the odd ones are their negations. */
 const CONDITIONS = [
   `${O}<0`,
@@ -57,9 +59,22 @@ const CONDITIONS = [
   `(${Z}===0||(${S}^${O})<0)`,
 ];
 
-/** Lowers one instruction's micro-operations. `user`: explicit accesses are made at CPL 3. */
-export function lower(ops: readonly MicroOp[], user: boolean): Lowered {
-  const emitter = new Emitter(user);
+/** How an instruction is lowered. */
+export interface LowerOptions {
+  /** Explicit accesses are made at CPL 3. */
+  readonly user: boolean;
+  /**
+   * The record's index, when the text is to be part of a fused block: operands become numbers,
+   * and whatever may fault first notes where it is.
+   */
+  readonly at?: number;
+  /** Flags that nobody will see: their computation is left out. */
+  readonly dead?: ReadonlySet<FlagName>;
+}
+
+/** Lowers one instruction's micro-operations. */
+export function lower(ops: readonly MicroOp[], options: LowerOptions): Lowered {
+  const emitter = new Emitter(options);
   for (const op of ops) emitter.emit(op);
   return emitter.finish(ops);
 }
@@ -79,7 +94,17 @@ class Emitter {
   /** Something was called that may want the block left. */
   #always = false;
 
-  constructor(readonly user: boolean) {
+  readonly #user: boolean;
+  readonly #at: number | undefined;
+  readonly #dead: ReadonlySet<FlagName>;
+  /** The record's index as text. */
+  readonly #p: string;
+
+  constructor({ user, at, dead }: LowerOptions) {
+    this.#user = user;
+    this.#at = at;
+    this.#dead = dead ?? new Set();
+    this.#p = at === undefined ? "p" : `${at}`;
     this.#access = user ? ACCESS.USER : 0;
   }
 
@@ -91,9 +116,10 @@ class Emitter {
       if (this.#always || this.#slow.length > 0) {
         this.#line(`if(${slow}${word(STATE.leave)}!==0)return leaveAt(${NEXT});`);
       }
-      this.#line(`return ${NEXT};`);
+      if (this.#at === undefined) this.#line(`return ${NEXT};`);
     }
-    const next = `p+${FIRST_OPERAND + this.#operands.length}`;
+    const length = FIRST_OPERAND + this.#operands.length;
+    const next = this.#at === undefined ? `p+${length}` : `${this.#at + length}`;
     return {
       text: this.#lines.join("\n").replaceAll(NEXT, next),
       operands: this.#operands,
@@ -195,14 +221,16 @@ class Emitter {
       case "call":
         return this.#call(op);
       case "sync":
-        return this.#line(`sync(p,${NEXT});`);
+        return this.#line(`sync(${this.#p},${NEXT});`);
       case "raise":
+        this.#here();
         return this.#line(`raise(${op.vector},${op.error});`);
       case "exitNext":
         return this.#line(`return leaveNext(${NEXT});`);
       case "exit":
         return this.#line("return -1;");
       case "checkTarget":
+        this.#here();
         if (op.size === 8) {
           const top = `(${this.#high(op.a)}>>15)`;
           this.#line(`if(${top}!==0&&${top}!==-1)raise(13,0);`);
@@ -216,10 +244,10 @@ class Emitter {
           `return find(${this.#low(op.a)},${op.size === 8 ? this.#high(op.a) : "0"});`,
         );
       case "goto": {
-        const slot = `p+${this.#operand(op.low)}`;
+        const slot = this.#place(this.#operand(op.low));
         this.#operand(op.high);
-        const target = `p+${this.#operand(0)}`;
-        const epoch = `p+${this.#operand(-1)}`;
+        const target = this.#place(this.#operand(0));
+        const epoch = this.#place(this.#operand(-1));
         return this.#line(
           `return C[${epoch}]===${word(STATE.epoch)}?C[${target}]:link(${slot});`,
         );
@@ -245,6 +273,22 @@ class Emitter {
     return FIRST_OPERAND + this.#operands.length - 1;
   }
 
+  /** Index in the arena of an operand, as text. */
+  #place(offset: number): string {
+    return this.#at === undefined ? `p+${offset}` : `${this.#at + offset}`;
+  }
+
+  /** An operand's value as text. */
+  #value(value: number): string {
+    const offset = this.#operand(value);
+    return this.#at === undefined ? `C[p+${offset}]` : paren(value | 0);
+  }
+
+  /** In a fused block: notes which instruction it is that may fault now. */
+  #here(): void {
+    if (this.#at !== undefined) this.#line(`${word(STATE.currentP)}=${this.#at};`);
+  }
+
   #define(id: number, size: Size, low: string, high = "0"): void {
     if (size === 8) {
       this.#line(`const v${id}l=${low},v${id}h=${high};`);
@@ -265,20 +309,20 @@ class Emitter {
       this.#values[op.to] = { low: paren(op.low), high: paren(op.high), size: op.size };
       return;
     }
-    const low = `C[p+${this.#operand(op.low)}]`;
+    const low = this.#value(op.low);
     if (op.size !== 8) return this.#define(op.to, op.size, low);
     if (op.high === op.low >> 31) {
       this.#line(`const v${op.to}l=${low},v${op.to}h=v${op.to}l>>31;`);
       this.#name(op.to);
       return;
     }
-    this.#define(op.to, 8, low, `C[p+${this.#operand(op.high)}]`);
+    this.#define(op.to, 8, low, this.#value(op.high));
   }
 
   /** The index of a register's low word: a number, or the name of a variable that holds it. */
   #registerIndex(op: { register: number; param: boolean }): string {
     const index = (STATE.gpr >> 2) + op.register * 2;
-    return op.param ? `C[p+${this.#operand(index)}]` : `${index}`;
+    return op.param ? this.#value(index) : `${index}`;
   }
 
   #get(op: MicroOp & { op: "get" }): void {
@@ -498,8 +542,8 @@ class Emitter {
   /** Declares `hN`: the host offset of a fast-table hit, or -1. */
   #translate(id: string, address: number, size: Size, write: boolean): void {
     const table = write
-      ? (this.user ? FAST.writeUser : FAST.writeSupervisor)
-      : (this.user ? FAST.readUser : FAST.readSupervisor);
+      ? (this.#user ? FAST.writeUser : FAST.writeSupervisor)
+      : (this.#user ? FAST.readUser : FAST.readSupervisor);
     const low = this.#low(address);
     const last = size === 1 ? low : `(${low}+${size - 1})`;
     this.#line(
@@ -517,7 +561,7 @@ class Emitter {
     const host = `h${to}`;
     if (op.write) this.#hosts.push({ address: op.address, host, depth: this.#depth });
     const flags = this.#flags(op.stack) | (op.write ? ACCESS.WRITE : 0);
-    const slow = `(${this.#low(op.address)},${this.#high(op.address)},${flags},p)`;
+    const slow = `(${this.#low(op.address)},${this.#high(op.address)},${flags},${this.#p})`;
     if (size === 8) {
       this.#line(
         `let v${to}l,v${to}h;if(${host}>=0){` +
@@ -555,7 +599,7 @@ class Emitter {
     const value = size === 8 ? `${low},${high}` : low;
     this.#line(
       `if(${host}>=0){${fast}}else store${size * 8}(${this.#low(op.address)},` +
-        `${this.#high(op.address)},${value},${this.#flags(op.stack)},p);`,
+        `${this.#high(op.address)},${value},${this.#flags(op.stack)},${this.#p});`,
     );
   }
 
@@ -576,15 +620,21 @@ class Emitter {
       op.to,
       4,
       `((${offset}>>>0)+${op.bytes})<=(${end}>>>0)?(${offset}+${word(at + SEGMENT.base)})|0` +
-        `:segment(${op.segment},${offset},${op.bytes},${op.write ? 1 : 0},p)`,
+        `:segment(${op.segment},${offset},${op.bytes},${op.write ? 1 : 0},${this.#p})`,
     );
+  }
+
+  /** Assigns a flag's word, unless nobody will see it. */
+  #flag(flag: FlagName, text: string): void {
+    if (!this.#dead.has(flag)) this.#line(`${FLAG_WORDS[flag]}=${text};`);
   }
 
   #flagsResult(size: Size, id: number): void {
     const { low, high } = this.#values[id];
-    if (size === 8) this.#line(`${Z}=${low}|${high};${S}=${high};${P}=${low};`);
-    else if (size === 4) this.#line(`${Z}=${low};${S}=${low};${P}=${low};`);
-    else this.#line(`${Z}=${low};${S}=${low}<<${32 - size * 8};${P}=${low};`);
+    const sign = size === 8 ? high : size === 4 ? low : `${low}<<${32 - size * 8}`;
+    this.#flag("Z", size === 8 ? `${low}|${high}` : low);
+    this.#flag("S", sign);
+    this.#flag("P", low);
   }
 
   #flagsArithmetic(op: MicroOp & { op: "flagsAdd" | "flagsSub" }): void {
@@ -596,28 +646,16 @@ class Emitter {
     const add = op.op === "flagsAdd";
     if (op.carry) {
       const carry = add ? `(${a}&${b})|((${a}|${b})&~${r})` : `(~${a}&${b})|((~${a}|${b})&${r})`;
-      this.#line(`${C}=(${carry})${up};`);
+      this.#flag("C", `(${carry})${up}`);
     }
     const overflow = add ? `(${a}^${r})&(${b}^${r})` : `(${a}^${b})&(${a}^${r})`;
-    this.#line(`${O}=(${overflow})${up};`);
-    this.#line(`${A}=${this.#low(op.a)}^${this.#low(op.b)}^${this.#low(op.result)};`);
+    this.#flag("O", `(${overflow})${up}`);
+    this.#flag("A", `${this.#low(op.a)}^${this.#low(op.b)}^${this.#low(op.result)}`);
   }
 
-  #setFlag(flag: string, value: string): void {
-    switch (flag) {
-      case "C":
-        return this.#line(`${C}=${value}<<31;`);
-      case "O":
-        return this.#line(`${O}=${value}<<31;`);
-      case "S":
-        return this.#line(`${S}=${value}<<31;`);
-      case "A":
-        return this.#line(`${A}=${value}<<4;`);
-      case "Z":
-        return this.#line(`${Z}=~${value}&1;`);
-      case "P":
-        return this.#line(`${P}=~${value}&1;`);
-    }
+  #setFlag(flag: FlagName, value: string): void {
+    if (flag === "Z" || flag === "P") this.#flag(flag, `~${value}&1`);
+    else this.#flag(flag, `${value}<<${flag === "A" ? 4 : 31}`);
   }
 
   #call(op: MicroOp & { op: "call" }): void {
@@ -626,6 +664,7 @@ class Emitter {
       const { low, high, size } = this.#values[id];
       return size === 8 ? [low, high] : [low];
     });
+    this.#here();
     const call = `h_${op.name}(${["cpu", ...args].join(",")})`;
     this.#always = true;
     if (op.to < 0) return this.#line(`${call};`);

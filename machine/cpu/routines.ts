@@ -40,6 +40,8 @@ export interface RoutineServices {
   leaveBlock(p: number): number;
   /** Leaves behind an instruction that has run; `next` is the record behind it. */
   leaveNext(next: number): number;
+  /** Fuses the block whose header is at `p`. @returns `p`. */
+  heat(p: number): number;
   /** Next record for a RIP, or -1. */
   find(low: number, high: number): number;
   /** Leaves by a direct jump whose operands are at `slot`. */
@@ -66,6 +68,7 @@ const SERVICES = [
   "leaveAt",
   "leaveBlock",
   "leaveNext",
+  "heat",
   "find",
   "link",
   "umulh64",
@@ -77,6 +80,7 @@ export class Routines {
   /** By number. Indexed by the run loop. */
   readonly table: Routine[] = [];
   readonly #numbers = new Map<string, number>();
+  readonly #free: number[] = [];
   readonly #names: string[];
   readonly #values: unknown[];
 
@@ -107,6 +111,13 @@ export class Routines {
   number(lowered: Lowered): number {
     const known = this.#numbers.get(lowered.text);
     if (known !== undefined) return known;
+    const number = this.add(lowered);
+    this.#numbers.set(lowered.text, number);
+    return number;
+  }
+
+  /** Makes a routine that is nobody else's. @returns Its number. */
+  add(lowered: Lowered): number {
     const helpers = [...lowered.helpers];
     for (const name of helpers) {
       if (this.helpers[name] === undefined) throw new TypeError(`No helper is named "${name}"`);
@@ -117,10 +128,21 @@ export class Routines {
       `"use strict";return function(p){${lowered.text}\n}`,
     );
     const routine = make(...this.#values, ...helpers.map((name) => this.helpers[name])) as Routine;
-    const number = this.table.push(routine) - 1;
-    this.#numbers.set(lowered.text, number);
+    const number = this.#free.pop() ?? this.table.length;
+    this.table[number] = routine;
     return number;
   }
+
+  /** Gives a number back that {@linkcode add} gave. */
+  remove(number: number): void {
+    this.table[number] = REMOVED;
+    this.#free.push(number);
+  }
 }
+
+/** Stands where a routine has been removed. */
+const REMOVED: Routine = () => {
+  throw new Error("A removed routine was called");
+};
 
 export { FIRST_OPERAND };

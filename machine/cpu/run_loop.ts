@@ -8,7 +8,7 @@
  */
 import { GUEST_FAULT } from "../arch/exceptions.ts";
 import { STATE } from "../memory/layout.ts";
-import { type Block, type BlockCache, HEADER } from "./blocks.ts";
+import { type Block, type BlockCache, COUNT_MASK, HEADER } from "./blocks.ts";
 import type { CpuContext, Helper } from "./context.ts";
 import { umulh } from "./integer.ts";
 import { type Routine, Routines, type RoutineServices } from "./routines.ts";
@@ -98,10 +98,15 @@ export class RunLoop {
       i32[CURRENT] = -1;
       return false;
     } catch (error) {
-      this.#stopAt(p);
+      // A fused block notes by itself which of its instructions it is at.
+      this.#stopAt(this.#isHeader(p) ? i32[CURRENT] : p);
       if (error === GUEST_FAULT) return true;
       throw error;
     }
+  }
+
+  #isHeader(p: number): boolean {
+    return this.#arena[p + HEADER.COUNT] < 0;
   }
 
   /** Enters a block into the jump cache, so that jumps find it without leaving the loop. */
@@ -124,7 +129,6 @@ export class RunLoop {
   #runPart(block: Block, most: number): boolean {
     const i32 = this.#i32;
     const arena = this.#arena;
-    const header = this.#blocks.header;
     i32[LEFT] = most - block.instructions;
     let p = block.start + HEADER.WORDS;
     try {
@@ -135,14 +139,14 @@ export class RunLoop {
           return false;
         }
         p = next;
-        if (arena[p] === header) break;
+        if (this.#isHeader(p)) break;
       }
     } catch (error) {
       this.#stopAt(p);
       if (error === GUEST_FAULT) return true;
       throw error;
     }
-    if (arena[p] === header) this.#leaveBlock(p);
+    if (this.#isHeader(p)) this.#leaveBlock(p);
     else this.#stopAt(p);
     i32[CURRENT] = -1;
     return false;
@@ -151,7 +155,8 @@ export class RunLoop {
   /** Instructions of the block from record `p` on: those that have not run. */
   #unretired(p: number): number {
     const position = this.#arena[p + 1];
-    return this.#arena[p - (position & 0xfff) + HEADER.COUNT] - (position >>> 24);
+    const count = this.#arena[p - (position & 0xfff) + HEADER.COUNT] & COUNT_MASK;
+    return count - (position >>> 24);
   }
 
   /** Leaves with the instruction at `p` not run: exact RIP, exact count. */
@@ -249,6 +254,10 @@ export class RunLoop {
       leaveNext: (next) => {
         this.#setRip(RIP, next);
         return -1;
+      },
+      heat: (p) => {
+        this.#blocks.fuse(p);
+        return p;
       },
       find: (low, high) => {
         const at = jumpIndex(low);

@@ -52,8 +52,10 @@ class CpuTarget implements VectorTarget {
   readonly #view: DataView;
   readonly #code = new Uint8Array(LONGEST_CODE + 1);
 
-  constructor() {
+  constructor(fused: boolean) {
     const events = new Events();
+    // With a listener every instruction is a block of its own, which is fused at once.
+    if (fused) events.on("exec", () => {});
     this.#cpu = new Cpu({
       memory: this.#physical,
       mmu: new Mmu(this.#physical, events),
@@ -61,6 +63,7 @@ class CpuTarget implements VectorTarget {
       events,
       clock: new Clock(),
       interruptController: { intr: false, acknowledge: () => 0 },
+      ...(fused ? { fuseAfter: 1 } : {}),
     });
     this.#view = new DataView(this.#physical.buffer, RAM_BASE, MEMORY_SIZE);
     buildWorld(this.#cpu, this.#physical);
@@ -129,7 +132,11 @@ class CpuTarget implements VectorTarget {
   }
 }
 
-/** Makes the processor under test: a CPU and its MMU, with no devices. */
-export function createTarget(): VectorTarget {
-  return new CpuTarget();
+/**
+ * Makes the processor under test: a CPU and its MMU, with no devices.
+ *
+ * @param options.fused Run fused blocks instead of records.
+ */
+export function createTarget({ fused = false }: { fused?: boolean } = {}): VectorTarget {
+  return new CpuTarget(fused);
 }

@@ -32,6 +32,17 @@ for (const family of FAMILIES) {
   });
 }
 
+/** Every block is compiled here, which takes its time: one case in eight, of every form. */
+const FUSED_SAMPLE = 8;
+
+Deno.test("silicon: fused blocks do as the real processor did", () => {
+  const fused = createTarget({ fused: true });
+  for (const family of FAMILIES) {
+    const result = replay(read(family), fused, ({ index }) => index % FUSED_SAMPLE === 0);
+    ok(result.mismatches.length === 0, describeReplay(result));
+  }
+});
+
 Deno.test("silicon: the families are all there, and nothing else", () => {
   const files = [...Deno.readDirSync(DIRECTORY)].map((entry) => entry.name).sort();
   deepStrictEqual(files, FAMILIES.map((family) => `${family}.bin.gz`).sort());
