@@ -217,7 +217,8 @@ export class Cpu implements CpuContext {
     const loop = this.#loop;
     const i32 = this.state.i32;
     const { clock } = this;
-    this.#pausePending = false;
+    // Kernel code that waits inside of a run must not swallow the run's pause.
+    if (returned === undefined) this.#pausePending = false;
     let first = true;
     for (;;) {
       if (this.tripleFault !== undefined) return "triple fault";

@@ -154,7 +154,8 @@ export class Intrinsics {
       state.setWord(STATE.halted, 1);
       if (this.#cpu.events.matters("hlt")) this.#cpu.events.emit("hlt", { rip: this.#rip() });
     });
-    this.#wait(() => state.word(STATE.halted) === 0);
+    const here = this.#place();
+    this.#return(() => state.word(STATE.halted) === 0 && here());
   }
 
   /** PAUSE: nothing but time. */
@@ -195,8 +196,9 @@ export class Intrinsics {
 
   /** INT n. */
   int(vector: number): void {
+    const here = this.#place();
     this.#execute(() => this.#cpu.interrupt(vector & 0xff));
-    this.#wait(() => true);
+    this.#return(here);
   }
 
   /** LGDT. @param limit Size of the table in bytes, less one. */
@@ -346,11 +348,6 @@ export class Intrinsics {
     const end = Math.max(cpu.budgetEnd, cpu.retired) + HANDLER_BUDGET;
     const stop = cpu.execute(end, here);
     if (stop !== "returned") this.#stopped(stop);
-  }
-
-  #wait(done: () => boolean): void {
-    const here = this.#place();
-    this.#return(() => done() && here());
   }
 
   /** A test for: RIP, RSP and CPL are what they are now. */

@@ -1,0 +1,339 @@
+/**
+ * The teaching kernel on its machine.
+ *
+ * Its TypeScript runs in three ways, and always at a place in the guest: from a gate or the idle
+ * loop, by VMCALL; nested above such a call, when that faults or is interrupted; or called by the
+ * host, while the CPU stands wherever it stands (mostly in the idle loop).
+ */
+import { hasErrorCode, type Machine, MachineStopped, type RunOptions } from "../machine/mod.ts";
+import type { StopReason } from "../machine/mod.ts";
+import { bootDirect, bootPlan } from "./boot.ts";
+import { type BootInfo, readBootInfo } from "./boot_info.ts";
+import { Dispatcher, type GuestCall } from "./dispatch.ts";
+import { format } from "./format.ts";
+import type { TrapFrame } from "./frames.ts";
+import { Gdt } from "./gdt.ts";
+import { InterruptDescriptorTable, vectorName } from "./idt.ts";
+import { Interrupts } from "./interrupts.ts";
+import { BOOT_DATA, STACK } from "./layout.ts";
+import { type PanicInfo, panicInfo, panicText } from "./panic.ts";
+import { bootFromPowerOn } from "./power_on.ts";
+import { SerialPort } from "./serial.ts";
+import { Mutex } from "./spin.ts";
+import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.ts";
+import { Statics } from "./statics.ts";
+import { IDLE, kernelText } from "./stubs.ts";
+import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
+import { Color, colorCode, Writer } from "./vga_buffer.ts";
+
+/** How a kernel is booted. */
+export interface BootOptions {
+  /** The last chapter whose parts it has. Default: the last. */
+  readonly stage?: Stage;
+  /** `power-on`: by guest code from the reset vector. Default: `direct`. */
+  readonly from?: "direct" | "power-on";
+  /** The kernel's main function, after its initialisation. */
+  readonly main?: (kernel: Kernel) => void;
+  /** How many instructions the boot may take. Default 50 million. */
+  readonly instructions?: number;
+}
+
+/** Work for the idle loop. @returns Whether there may be more. */
+export type IdleWork = () => boolean;
+
+const BOOT_INSTRUCTIONS = 50_000_000;
+const MAIN_INSTRUCTIONS = 100_000;
+/** Registers that a called routine may change. */
+const SAVED = ["rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi"] as const;
+const SAVED_NEW = ["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"] as const;
+const ARGUMENTS = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"] as const;
+
+export class Kernel {
+  readonly machine: Machine;
+  readonly stage: Stage;
+  /** Names and addresses of the kernel's code. */
+  readonly symbols: ReadonlyMap<string, number>;
+  readonly statics: Statics;
+  readonly gdt: Gdt;
+  readonly idt: InterruptDescriptorTable;
+  readonly interrupts: Interrupts;
+  /** The lock around the screen's writer. */
+  readonly writerLock: Mutex;
+  readonly writer: Writer;
+  readonly serialLock: Mutex;
+  readonly serial: SerialPort;
+  /** Whether printing disables interrupts: the cure of the deadlock in a handler that prints. */
+  printWithoutInterrupts = true;
+  /** What a panic does; it must not return. */
+  panicHandler: (info: PanicInfo) => never = (info) => this.#panic(info);
+  /** Why the boot ended: `until` when it reached the idle loop. */
+  bootStop: StopReason | undefined;
+
+  readonly #dispatcher: Dispatcher;
+  readonly #idleWork: IdleWork[] = [];
+  readonly #main: (kernel: Kernel) => void;
+  #booting = true;
+
+  /**
+   * Boots a kernel: runs the machine until it is in its idle loop, or stops.
+   *
+   * @throws {RangeError} If there is no such stage, or the machine has less than 8 MiB.
+   */
+  static boot(machine: Machine, options: BootOptions = {}): Kernel {
+    const stage = checkStage(options.stage ?? STAGES.at(-1));
+    const text = kernelText();
+    const plan = bootPlan({
+      text: text.finish(),
+      entry: text.address("_start"),
+      ramSize: machine.board.memory.ramSize,
+      mapPhysicalMemory: hasStage(stage, "paging"),
+    });
+    if (options.from === "power-on") bootFromPowerOn(machine, plan);
+    else bootDirect(machine, plan);
+    const kernel = new Kernel(machine, stage, text.labels(), options.main);
+    kernel.bootStop = machine.run({ instructions: options.instructions ?? BOOT_INSTRUCTIONS });
+    kernel.#booting = false;
+    return kernel;
+  }
+
+  private constructor(
+    machine: Machine,
+    stage: Stage,
+    symbols: ReadonlyMap<string, number>,
+    main: (kernel: Kernel) => void = () => {},
+  ) {
+    this.machine = machine;
+    this.stage = stage;
+    this.symbols = symbols;
+    this.#main = main;
+    const { cpu } = machine;
+    this.statics = new Statics(cpu);
+    this.gdt = new Gdt(this);
+    this.idt = new InterruptDescriptorTable(this);
+    this.writerLock = new Mutex(this, "WRITER", this.statics.reserve("WRITER", 4, 4));
+    this.writer = new Writer(cpu, this.statics.word("COLUMN"), this.statics.word("COLOR"));
+    this.serialLock = new Mutex(this, "SERIAL1", this.statics.reserve("SERIAL1", 4, 4));
+    this.serial = new SerialPort(cpu);
+    this.interrupts = new Interrupts(this, { dots: stage === "interrupts" });
+    this.#dispatcher = new Dispatcher({
+      machine,
+      idt: this.idt,
+      main: () => this.#kernelMain(),
+      poll: () => this.#poll(),
+      handlerThrew: (frame, error) => this.#handlerThrew(frame, error),
+    });
+  }
+
+  get cpu(): Machine["cpu"] {
+    return this.machine.cpu;
+  }
+
+  /** The interrupt controllers. */
+  get pics(): Interrupts["pics"] {
+    return this.interrupts.pics;
+  }
+
+  /** What the loader told. */
+  get bootInfo(): BootInfo {
+    return readBootInfo(this.machine, BOOT_DATA.INFO);
+  }
+
+  /** Who is running, in words. */
+  get running(): string {
+    return this.#dispatcher.running;
+  }
+
+  /** How many calls from guest code are in progress; 0 when the host drives. */
+  get depth(): number {
+    return this.#dispatcher.depth;
+  }
+
+  // ---- Printing ----------------------------------------------------------------------------
+
+  /** Prints on the screen. @see {@linkcode format} for the holes. */
+  print(text: string, ...args: readonly unknown[]): void {
+    const formatted = format(text, ...args);
+    const write = () => this.writerLock.with(() => this.writer.writeString(formatted));
+    if (this.printWithoutInterrupts) this.withoutInterrupts(write);
+    else write();
+  }
+
+  println(text = "", ...args: readonly unknown[]): void {
+    this.print(`${format(text, ...args)}\n`);
+  }
+
+  /** Prints on the first serial port. */
+  serialPrint(text: string, ...args: readonly unknown[]): void {
+    const formatted = format(text, ...args);
+    const write = () => this.serialLock.with(() => this.serial.writeString(formatted));
+    if (this.printWithoutInterrupts) this.withoutInterrupts(write);
+    else write();
+  }
+
+  serialPrintln(text = "", ...args: readonly unknown[]): void {
+    this.serialPrint(`${format(text, ...args)}\n`);
+  }
+
+  // ---- Control -----------------------------------------------------------------------------
+
+  /**
+   * Runs `main` as the kernel's main function, in the place of the idle loop, then the machine.
+   *
+   * @param options Bounds of the run; 100,000 instructions by default.
+   * @returns Why the machine stopped: in `main`, or afterwards.
+   */
+  main(main: (kernel: Kernel) => void, options?: RunOptions): StopReason {
+    this.wake();
+    try {
+      main(this);
+    } catch (error) {
+      if (error instanceof MachineStopped) return error.stop;
+      if (!(error instanceof Diverged)) throw error;
+    }
+    return this.machine.run(options ?? { instructions: MAIN_INSTRUCTIONS });
+  }
+
+  /** Runs `action` with interrupts disabled, and then has them as they were. */
+  withoutInterrupts<T>(action: () => T): T {
+    const { cpu } = this;
+    if (!cpu.interruptsEnabled()) return action();
+    cpu.cli();
+    return finallyUnlessUnwinding(action, () => cpu.sti());
+  }
+
+  /** Goes to the halt loop. TypeScript kernel code that called it never goes on. */
+  hltLoop(): never {
+    this.wake();
+    this.cpu.rip = BigInt(this.symbols.get("hlt_loop")!);
+    throw new Diverged("The kernel is in its halt loop for good; run the machine to go on there");
+  }
+
+  /** Ends in a message with the caller's place in the source. */
+  panic(message: string, ...args: readonly unknown[]): never {
+    return this.panicHandler(panicInfo(format(message, ...args)));
+  }
+
+  /** Ends a HLT: the idle loop asks for work again. */
+  wake(): void {
+    if (this.cpu.halted) this.cpu.halted = false;
+  }
+
+  /** Calls `work` whenever the idle loop asks, until it has no more. @returns Removes it. */
+  onIdle(work: IdleWork): () => void {
+    this.#idleWork.push(work);
+    this.wake();
+    return () => {
+      const at = this.#idleWork.indexOf(work);
+      if (at >= 0) this.#idleWork.splice(at, 1);
+    };
+  }
+
+  /** Registers a function that guest code calls: RAX = 4, RDI = the number, VMCALL. */
+  registerCall(name: string, call: GuestCall): number {
+    return this.#dispatcher.register(name, call);
+  }
+
+  /**
+   * Calls guest code by the System V convention, and keeps the caller's registers.
+   *
+   * @param routine A symbol of the kernel, or an address.
+   * @returns RAX.
+   */
+  callGuest(routine: string | number | bigint, ...args: readonly (number | bigint)[]): bigint {
+    const { cpu } = this;
+    const address = typeof routine === "string" ? this.#symbol(routine) : routine;
+    const names = [...SAVED, ...SAVED_NEW];
+    const before = names.map((name) => cpu[name]);
+    const { rflags } = cpu;
+    args.forEach((value, i) => {
+      cpu[ARGUMENTS[i]] = BigInt.asUintN(64, BigInt(value));
+    });
+    cpu.call(address);
+    const result = cpu.rax;
+    names.forEach((name, i) => {
+      cpu[name] = before[i];
+    });
+    cpu.rflags = (rflags & ~0x200n) | (cpu.rflags & 0x200n);
+    return result;
+  }
+
+  /** Recurses in guest code until the stack is used up. Ends as a double fault, or worse. */
+  stackOverflow(): void {
+    this.callGuest("stack_overflow");
+  }
+
+  /** memset as guest code. */
+  memset(address: number | bigint, value: number, bytes: number): void {
+    this.callGuest("memset", address, value, bytes);
+  }
+
+  /** memcpy as guest code. */
+  memcpy(to: number | bigint, from: number | bigint, bytes: number): void {
+    this.callGuest("memcpy", to, from, bytes);
+  }
+
+  /** memcmp as guest code. @returns Negative, 0 or positive. */
+  memcmp(a: number | bigint, b: number | bigint, bytes: number): number {
+    return Number(BigInt.asIntN(32, this.callGuest("memcmp", a, b, bytes)));
+  }
+
+  /** Where the kernel's stack starts and ends; virtual, the guard page not included. */
+  get stack(): { readonly start: number; readonly end: number } {
+    return { start: STACK.START, end: STACK.END };
+  }
+
+  // ---- Called by the dispatcher ------------------------------------------------------------
+
+  #kernelMain(): void {
+    this.writer.colorCode = colorCode(Color.Yellow, Color.Black);
+    this.serial.init();
+    this.println("Hello World{}", "!");
+    for (const stage of STAGES) {
+      if (hasStage(this.stage, stage)) STAGE_INIT[stage](this);
+    }
+    this.#main(this);
+  }
+
+  #poll(): number {
+    const { cpu } = this;
+    if (this.#booting) {
+      this.#booting = false;
+      this.machine.stop({ kind: "until" });
+    }
+    const enabled = cpu.eflags.if;
+    let more = false;
+    for (const work of [...this.#idleWork]) more = work() || more;
+    if (more) return IDLE.AGAIN;
+    return enabled ? IDLE.ENABLE_AND_HALT : IDLE.HALT;
+  }
+
+  #handlerThrew(frame: TrapFrame, error: unknown): void {
+    if (isUnwinding(error) || error instanceof PanicUnwind) throw error;
+    const { vector } = frame;
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const what = `the ${vectorName(vector)} handler threw ${text}`;
+    if (vector < 32 && (hasErrorCode(vector) || vector === 0 || vector === 6)) this.panic(what);
+    this.println(what);
+    this.interrupts.endOfInterrupt(vector);
+  }
+
+  #panic(info: PanicInfo): never {
+    this.println(panicText(info));
+    this.hltLoop();
+  }
+
+  #symbol(name: string): number {
+    const address = this.symbols.get(name);
+    if (address === undefined) throw new RangeError(`There is no symbol ${name} in the kernel`);
+    return address;
+  }
+}
+
+/** A panic that a test runner catches. */
+export class PanicUnwind extends Error {
+  override readonly name = "Panic";
+
+  constructor(readonly info: PanicInfo) {
+    super(info.message);
+  }
+}

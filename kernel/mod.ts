@@ -1,0 +1,18 @@
+/** The teaching kernel. */
+export { type BootInfo, type MemoryRegion, type RegionType } from "./boot_info.ts";
+export { format } from "./format.ts";
+export {
+  InterruptStackFrame,
+  pageFaultErrorCode,
+  type SavedRegister,
+  TrapFrame,
+} from "./frames.ts";
+export { type Descriptor, GlobalDescriptorTable } from "./gdt.ts";
+export { type Handler, type HandlerOptions, InterruptDescriptorTable } from "./idt.ts";
+export { InterruptIndex, type InterruptOptions, keyText } from "./interrupts.ts";
+export { type BootOptions, type IdleWork, Kernel } from "./kernel.ts";
+export { type DecodedKey, Keyboard, type KeyEvent } from "./keyboard.ts";
+export { type PanicInfo } from "./panic.ts";
+export { Mutex } from "./spin.ts";
+export { type Stage, STAGES } from "./stages.ts";
+export { BUFFER_HEIGHT, BUFFER_WIDTH, Color, colorCode } from "./vga_buffer.ts";
