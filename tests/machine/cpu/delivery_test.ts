@@ -17,6 +17,7 @@ import {
   selector,
   SLOT,
   STACK_TOP,
+  TSS,
 } from "../../_support/cpu_context.ts";
 
 /** RFLAGS with every bit that a delivery may clear: CF IF TF DF NT RF AC ID, IOPL 0. */
@@ -283,4 +284,46 @@ Deno.test("INT n saves the next RIP; in virtual-8086 mode it needs IOPL 3 and IN
     }
     strictEqual(v86.state.cpl, 0);
   }
+});
+
+Deno.test("a frame may cross 4 GiB; a 16-bit stack leaves the upper half of ESP alone", () => {
+  const rig = new Rig("long", 0, SPARE);
+  rig.setGate(40, gate64());
+  rig.state.setRegister(4, 0x10, 1);
+  strictEqual(deliverInterrupt(rig, 40, "irq"), undefined);
+  strictEqual(rig.rsp(), 0x1_0000_0010n - 40n);
+  const narrow = new Rig("protected", 0, SPARE);
+  narrow.setGate(40, gate32());
+  narrow.state.setSegment(SEG.SS, dataSelector(0), 0x93, 0, 0, 0xffff);
+  narrow.state.setRegister(4, 0x1234_8000, 0);
+  strictEqual(deliverInterrupt(narrow, 40, "irq"), undefined);
+  strictEqual(narrow.rsp(), 0x1234_7ff4n);
+  strictEqual(narrow.get32(0x7ff4), RIP);
+  // SP wraps around within 64 KiB.
+  narrow.state.setRegister(4, 0x1234_0004, 0);
+  strictEqual(deliverInterrupt(narrow, 40, "irq"), undefined);
+  strictEqual(narrow.rsp(), 0x1234_fff8n);
+});
+
+Deno.test("a TSS that just holds the stack's entry is long enough", () => {
+  const cases = [[0x8b, 4 + 8 * 2 + 5], [0x83, 2 + 4 * 2 + 3]] as const;
+  for (const [type, limit] of cases) {
+    const rig = new Rig("protected", 3, SPARE);
+    rig.set32(TSS + 2 + 4 * 2, dataSelector(2) << 16 | innerTop(2));
+    if (type === 0x8b) {
+      rig.set32(TSS + 4 + 8 * 2, innerTop(2));
+      rig.set16(TSS + 8 + 8 * 2, dataSelector(2));
+    }
+    rig.state.setSegment(SEG.TR, selector(SLOT.TSS), type, TSS, 0, limit);
+    rig.setGate(40, gate32({ selector: codeSelector(2) }));
+    strictEqual(deliverInterrupt(rig, 40, "irq"), undefined, `type ${type}`);
+    strictEqual(rig.rsp(), BigInt(innerTop(2) - 20));
+    rig.state.setSegment(SEG.TR, selector(SLOT.TSS), type, TSS, 0, limit - 1);
+    rig.state.setWord(STATE.cpl, 3);
+    deepStrictEqual(rig.call("softwareInterrupt", 40), { vector: 10, error: selector(SLOT.TSS) });
+  }
+  const long = new Rig("long", 3, SPARE);
+  long.setGate(40, gate64({ selector: codeSelector(2) }));
+  long.state.setSegment(SEG.TR, selector(SLOT.TSS), 0x8b, TSS, 0, 4 + 8 * 2 + 7);
+  strictEqual(deliverInterrupt(long, 40, "irq"), undefined);
 });

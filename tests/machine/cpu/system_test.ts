@@ -480,3 +480,19 @@ Deno.test("HLT tells its RIP; CPUID fills four registers and clears their upper 
   for (let i = 0; i < 4; i++) strictEqual(rig.state.high(i), 0);
   deepStrictEqual([codeSelector(0), dataSelector(0)], [8, 0x28]);
 });
+
+Deno.test("STAC and CLAC open and shut user pages to ring 0 under SMAP, at once", () => {
+  const rig = new Rig("long", 0, SPARE);
+  rig.mapPages([]);
+  rig.call("writeControlRegister", 4, CR4.PAE | CR4.SMAP, 0);
+  const load = () => rig.attempt(() => rig.mmu.load32(0x6000, 0, 0));
+  strictEqual(load()?.vector, 14);
+  rig.call("setAlignmentCheck", 1);
+  strictEqual(load(), undefined);
+  const open = [...rig.mmu.fastEntries()].length;
+  ok(open > 0);
+  rig.call("setAlignmentCheck", 0);
+  strictEqual([...rig.mmu.fastEntries()].length, 0, "generated code must not find the page");
+  strictEqual(load()?.vector, 14);
+  deepStrictEqual(new Rig("long", 3, SPARE).call("setAlignmentCheck", 1), UD);
+});
