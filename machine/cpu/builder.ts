@@ -42,6 +42,8 @@ export class Builder {
   /** The instruction's operand size: that of most of its values. */
   readonly size: 2 | 4 | 8;
   #nextId = 0;
+  /** Addresses that are unchecked offsets in a segment of 4 GiB. */
+  readonly #flat = new Set<number>();
 
   constructor(instruction: Instruction, context: BuilderContext) {
     this.instruction = instruction;
@@ -253,7 +255,15 @@ export class Builder {
   /** Reads at a linear address. */
   load(size: Size, address: Value, options: { write?: boolean; stack?: boolean } = {}): Value {
     const { write = false, stack = false } = options;
-    return this.#emit(size, (to) => ({ op: "load", to, size, address: address.id, write, stack }));
+    return this.#emit(size, (to) => ({
+      op: "load",
+      to,
+      size,
+      address: address.id,
+      write,
+      stack,
+      flat: this.#flat.has(address.id),
+    }));
   }
 
   /** Writes at a linear address. */
@@ -264,6 +274,7 @@ export class Builder {
       address: address.id,
       a: value.id,
       stack: options.stack ?? false,
+      flat: this.#flat.has(address.id),
     });
   }
 
@@ -315,7 +326,10 @@ export class Builder {
       : segment === SEG.SS
       ? MODE.FLAT_SS
       : 0;
-    if ((mode & flat) !== 0) return narrow;
+    if ((mode & flat) !== 0) {
+      this.#flat.add(narrow.id);
+      return narrow;
+    }
     return this.#emit(
       4,
       (to) => ({ op: "segment", to, segment, a: narrow.id, bytes, write }),

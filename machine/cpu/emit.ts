@@ -560,7 +560,7 @@ class Emitter {
     this.#translate(`${to}`, op.address, size, op.write);
     const host = `h${to}`;
     if (op.write) this.#hosts.push({ address: op.address, host, depth: this.#depth });
-    const flags = this.#flags(op.stack) | (op.write ? ACCESS.WRITE : 0);
+    const flags = this.#flags(op) | (op.write ? ACCESS.WRITE : 0);
     const slow = `(${this.#low(op.address)},${this.#high(op.address)},${flags},${this.#p})`;
     if (size === 8) {
       this.#line(
@@ -599,7 +599,7 @@ class Emitter {
     const value = size === 8 ? `${low},${high}` : low;
     this.#line(
       `if(${host}>=0){${fast}}else store${size * 8}(${this.#low(op.address)},` +
-        `${this.#high(op.address)},${value},${this.#flags(op.stack)},${this.#p});`,
+        `${this.#high(op.address)},${value},${this.#flags(op)},${this.#p});`,
     );
   }
 
@@ -608,8 +608,8 @@ class Emitter {
     while (this.#hosts.length > 0 && this.#hosts.at(-1)!.depth === this.#depth) this.#hosts.pop();
   }
 
-  #flags(stack: boolean): number {
-    return this.#access | (stack ? ACCESS.STACK : 0);
+  #flags({ stack, flat }: { stack: boolean; flat: boolean }): number {
+    return this.#access | (stack ? ACCESS.STACK : 0) | (flat ? ACCESS.FLAT : 0);
   }
 
   #segment(op: MicroOp & { op: "segment" }): void {

@@ -60,9 +60,18 @@ export type MicroOp =
   /**
    * Reads memory at a linear address (8 bytes in long mode, else 4). `write`: the
    * read of a read-modify-write, which faults as a write. `stack`: a bad address is #SS.
+   * `flat`: the address is an offset in a 4 GiB segment, beyond the end of which nothing may lie.
    */
-  | { op: "load"; to: number; size: Size; address: number; write: boolean; stack: boolean }
-  | { op: "store"; size: Size; address: number; a: number; stack: boolean }
+  | {
+    op: "load";
+    to: number;
+    size: Size;
+    address: number;
+    write: boolean;
+    stack: boolean;
+    flat: boolean;
+  }
+  | { op: "store"; size: Size; address: number; a: number; stack: boolean; flat: boolean }
   /**
    * Checks an access of `bytes` bytes at a 4-byte offset into a segment (legacy modes), and
    * gives the linear address.

@@ -10,4 +10,6 @@ export const ACCESS = {
   STACK: 8,
   /** An instruction fetch. Only the MMU itself uses it. */
   FETCH: 16,
+  /** Through a flat segment of 4 GiB: bytes beyond its end are #GP(0), or #SS(0) with STACK. */
+  FLAT: 32,
 } as const;

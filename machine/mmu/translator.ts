@@ -62,6 +62,9 @@ export class Translator {
   locateCrossing(low: number, high: number, size: number, access: number): number {
     const nextLow = (low + size - 1) & ~0xfff;
     const nextHigh = nextLow === 0 && this.#wide() ? (high + 1) | 0 : high;
+    if (nextLow === 0 && (access & ACCESS.FLAT) !== 0) {
+      this.#raiseNotCanonical(low, high, access);
+    }
     if (!isCanonical(high)) this.#raiseNotCanonical(low, high, access);
     if (!isCanonical(nextHigh)) this.#raiseNotCanonical(nextLow, nextHigh, access);
     if ((access & USER) !== 0 && (low & (size - 1)) !== 0) this.#checkAlignment(low, high);
@@ -89,7 +92,6 @@ export class Translator {
   /** Drops the entries for a linear address. */
   flushPage(low: number, high: number): void {
     this.tlb.dropAddress(low, high);
-    this.fast.dropPage(low, high);
     this.#i32[EPOCH]++;
     if (this.#events.wants.tlb) {
       this.#events.emit("tlb", { kind: "invlpg", address: unsigned64(low, high) });

@@ -37,8 +37,8 @@ export function segmentLinear(
 /**
  * Whether bytes `offset` … `offset + bytes - 1` lie within a segment.
  *
- * A segment with a limit of 4 GiB has no end: an access may wrap around to its start, as on
- * today's processors.
+ * Bytes beyond the end of a 4 GiB segment do not wrap around to its start: seen on silicon (an AMD
+ * EPYC), where the manual leaves it open.
  *
  * @param offset,limit Unsigned.
  */
@@ -53,7 +53,7 @@ export function withinLimit(
     const top = (attributes & ATTRIBUTE.DB) !== 0 ? 0xffff_ffff : 0xffff;
     return offset > limit && last <= top;
   }
-  return last <= limit || limit === 0xffff_ffff;
+  return last <= limit;
 }
 
 /** Whether a present descriptor may be read (written) through. */

@@ -3,6 +3,7 @@
  * over again here.
  */
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { assemble, Machine } from "../../../machine/mod.ts";
 import { SEG, STATE } from "../../../machine/memory/layout.ts";
 import { segmentLinear } from "../../../machine/cpu/helpers/segments.ts";
 import { type Fault, LDT, Rig, type RigMode, selector, SLOT } from "../../_support/cpu_context.ts";
@@ -203,7 +204,6 @@ function allows(
   if (write ? !isWritable(type) : !isReadable(type)) return false;
   const down = isData(type) && (type & 4) !== 0;
   const top = (attributes & 0x4000) !== 0 ? 0xffff_ffff : 0xffff;
-  if (!down && limit === 0xffff_ffff) return true;
   for (let i = 0; i < bytes; i++) {
     const at = offset + i;
     if (down ? at <= limit || at > top : at > limit) return false;
@@ -231,5 +231,21 @@ Deno.test("LAR, LSL, VERR and VERW tell the truth about every descriptor", () =>
     strictEqual(ask("segmentLimit"), lsl && privileged, `LSL ${what}`);
     strictEqual(ask("verifyRead"), isReadable(c.type) && privileged, `VERR ${what}`);
     strictEqual(ask("verifyWrite"), isWritable(c.type) && privileged, `VERW ${what}`);
+  }
+});
+
+Deno.test("bytes beyond the end of a flat 4 GiB segment are #GP, through SS #SS", () => {
+  const cases: [source: string, vector: number][] = [
+    ["mov eax, [0xfffffffe]", 13],
+    ["mov [0xffffffff], ax", 13],
+    ["add dword ptr [0xfffffffd], 1", 13],
+    ["mov esp, 2; push eax", 12],
+    ["mov ebp, 0xffffffff; mov eax, [ebp]", 12],
+  ];
+  for (const [source, vector] of cases) {
+    const machine = new Machine({ memory: 2 << 20 });
+    machine.load(assemble(source, { bits: 32 }), { at: 0x10_0000, mode: "protected" });
+    const stop = machine.run({ instructions: 10 });
+    strictEqual(stop.kind === "triple fault" && stop.chain[0].vector, vector, source);
   }
 });
