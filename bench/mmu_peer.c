@@ -41,7 +41,7 @@ static int32_t wanted[64], checked[64];
 static inline int permits(uint32_t rights, uint32_t access) {
   uint32_t flags;
   memcpy(&flags, memory + FLAGS_REST, 4);
-  uint32_t rule = access | ((flags >> 13) & 32);
+  uint32_t rule = (access & 31) | ((flags >> 13) & 32);
   return ((rights ^ wanted[rule]) & checked[rule]) == 0;
 }
 

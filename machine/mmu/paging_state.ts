@@ -31,6 +31,8 @@ export const RIGHTS = {
 const RULE_TABLE = (TLB_AREA.start >> 2) + 512;
 const RULES = 64;
 const CHECKED_SHIFT = 16;
+/** Bits of {@linkcode ACCESS} that a rule's number has; the others play no part in rights. */
+const RULE_ACCESS = 31;
 /** Bit of a rule's number: RFLAGS.AC is set. */
 const RULE_AC = 32;
 /** Shifts RFLAGS.AC to `RULE_AC`. */
@@ -124,6 +126,7 @@ export class PagingState {
  * @param access {@linkcode ACCESS} bits.
  */
 export function permits(i32: Int32Array, rights: number, access: number): boolean {
-  const rule = i32[RULE_TABLE + (access | ((i32[FLAGS_REST] >>> AC_TO_RULE) & RULE_AC))];
+  const ac = (i32[FLAGS_REST] >>> AC_TO_RULE) & RULE_AC;
+  const rule = i32[RULE_TABLE + ((access & RULE_ACCESS) | ac)];
   return ((rights ^ rule) & (rule >>> CHECKED_SHIFT)) === 0;
 }

@@ -267,3 +267,51 @@ Deno.test("Mmu reaches devices behind pages, in words of at most 32 bits", () =>
   ]);
   strictEqual([...w.mmu.fastEntries()].length, 0);
 });
+
+Deno.test("Mmu drops the supervisor's fast entries when AC changes under SMAP", () => {
+  const w = world();
+  w.control({ mode: "4-level", smap: true, ac: true });
+  strictEqual(typeof w.load32(BASE), "number");
+  strictEqual([...w.mmu.fastEntries()].length, 1);
+  w.setAc(false);
+  strictEqual([...w.mmu.fastEntries()].length, 0);
+  strictEqual((w.load32(BASE) as RaisedFault).error, 1);
+});
+
+Deno.test("Mmu never learns fast writes to ROM or to cached code", () => {
+  const w = new World();
+  const writes = () => [...w.mmu.fastEntries()].filter(({ write }) => write).length;
+  w.load32(0xf_0000n, ACCESS.WRITE);
+  w.store32(0xf_0000n, 1);
+  strictEqual(writes(), 0, "ROM");
+  w.store32(0x5000n, 1);
+  w.store32(0x6000n, 1);
+  strictEqual(writes(), 2);
+  w.mmu.protectCodePage(5);
+  strictEqual(writes(), 1, "only the other page is left");
+  w.memory.onCodeWrite = () => {};
+  w.load32(0x5000n, ACCESS.WRITE);
+  w.store32(0x5000n, 2);
+  strictEqual(writes(), 1);
+  w.memory.codePages[5] = 0;
+  w.store32(0x5000n, 3);
+  strictEqual(writes(), 2);
+});
+
+Deno.test("Mmu judges rights by the access bits that concern them, and by no others", () => {
+  const w = world();
+  w.control({ mode: "4-level", smap: true, wp: true });
+  for (const more of [0, ACCESS.STACK, ACCESS.FLAT, ACCESS.FLAT | ACCESS.STACK]) {
+    strictEqual((w.load32(BASE, more) as RaisedFault).error, 1, `supervisor, SMAP, ${more}`);
+    strictEqual(typeof w.load32(BASE, ACCESS.USER | more), "number");
+    strictEqual((w.store32(BASE + 0x4000n, 1, ACCESS.USER | more) as RaisedFault).error, 7);
+  }
+});
+
+Deno.test("Mmu lets a flat segment end at 4 GiB", () => {
+  const w = new World();
+  strictEqual(w.load32(0xffff_fffcn, ACCESS.FLAT), 0);
+  strictEqual((w.load32(0xffff_fffdn, ACCESS.FLAT) as RaisedFault).vector, 13);
+  strictEqual((w.load32(0xffff_fffdn, ACCESS.FLAT | ACCESS.STACK) as RaisedFault).vector, 12);
+  strictEqual(w.load32(0xffff_fffdn), 0, "otherwise it wraps");
+});

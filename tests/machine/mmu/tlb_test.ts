@@ -169,6 +169,36 @@ Deno.test("Tlb evicts, and then the tables count again", () => {
   strictEqual(w.load32(address(0)), 0x200, "the first was the victim");
 });
 
+Deno.test("Tlb tells addresses apart that differ only above bit 31", () => {
+  for (const large of [false, true]) {
+    const w = world();
+    // The same low words in six places: PDPTs 1 GiB x 4 apart, with a table or page of its own.
+    for (let i = 0; i < 6; i++) {
+      const frame = 0x20_0000n * BigInt(i % 3 + 1);
+      w.put(0x2000 + (1 + i * 4) * 8, BigInt(0x10_0000 + i * 0x2000) | P | RW | US, 8);
+      w.put(
+        0x10_0000 + i * 0x2000,
+        large ? frame | PS | P | RW : BigInt(0x10_1000 + i * 0x2000) | P | RW,
+        8,
+      );
+      w.put(0x10_1000 + i * 0x2000, frame | P | RW, 8);
+    }
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 6; i++) {
+        strictEqual(w.load32(BASE + (BigInt(i) << 32n)), 0x200 * (i % 3 + 1), `${i} ${large}`);
+      }
+    }
+    for (let i = 0; i < 6; i++) {
+      const held = w.mmu.tlbEntries().map(({ virtual }) => virtual);
+      const va = BASE + (BigInt(i) << 32n);
+      flush(w, va);
+      const left = held.filter((virtual) => virtual !== va);
+      deepStrictEqual(w.mmu.tlbEntries().map(({ virtual }) => virtual), left);
+    }
+    strictEqual(w.mmu.tlbEntries().length, 0);
+  }
+});
+
 Deno.test("Tlb holds hundreds of large pages without losing count", () => {
   const w = world();
   for (let i = 0; i < 512; i++) w.put(0x3000 + i * 8, PS | P | RW | US, 8);
