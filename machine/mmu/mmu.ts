@@ -25,6 +25,7 @@ import { STATE } from "../memory/layout.ts";
 import type { PhysicalMemory } from "../memory/physical.ts";
 import { ACCESS } from "./access.ts";
 import { audit, type TlbDisagreement } from "./audit.ts";
+import { loadAcross, storeAcross } from "./crossing.ts";
 import type { FastTables } from "./fast_tables.ts";
 import { changesPaging, flushScope, type PagingRegister } from "./flush_rules.ts";
 import { type PageRange, pageTables, type PageTablesOptions } from "./page_tables.ts";
@@ -65,8 +66,6 @@ export class Mmu {
     memory.onMapChange = () => this.mapChanged();
     this.hooksChanged();
   }
-
-  // ---- Loads -------------------------------------------------------------------------------
 
   /** Loads a byte. @returns 0–255. @throws {GuestFault} As every access here. */
   load8(low: number, high: number, access: number): number {
@@ -129,8 +128,6 @@ export class Mmu {
     return value;
   }
 
-  // ---- Stores ------------------------------------------------------------------------------
-
   /** Stores the low 8 bits of `value`. */
   store8(low: number, high: number, value: number, access: number): void {
     this.#store(low, high, 1, value, 0, access | WRITE);
@@ -169,8 +166,6 @@ export class Mmu {
     const frame = this.#translator.locate(low, high, 1, access);
     return (this.#memory.a20 ? frame : frame & ~A20_FRAME) * 0x1000;
   }
-
-  // ---- Flushing ----------------------------------------------------------------------------
 
   /** Drops all TLB entries, or all that are not global. */
   flushAll(includeGlobal: boolean): void {
@@ -296,8 +291,6 @@ export class Mmu {
     return this.#translator.walker.walk(low, high, access);
   }
 
-  // ---- Data --------------------------------------------------------------------------------
-
   #store(
     low: number,
     high: number,
@@ -325,7 +318,7 @@ export class Mmu {
     }
     const memory = this.#memory;
     if (crossing) {
-      this.#storeCrossing(low, size, frame, this.#translator.second, value, valueHigh);
+      storeAcross(memory, low, size, frame, this.#translator.second, value, valueHigh);
     } else {
       const at = (frame << 12) | offset;
       const top = frame >>> 20;
@@ -349,36 +342,12 @@ export class Mmu {
     this.#watch?.(low, high, size, true);
   }
 
-  #storeCrossing(
-    low: number,
-    size: number,
-    frame: number,
-    second: number,
-    value: number,
-    valueHigh: number,
-  ): void {
-    const first = 0x1000 - (low & 0xfff);
-    for (let i = 0; i < size; i++) {
-      const byte = (i < 4 ? value >>> (i * 8) : valueHigh >>> (i * 8 - 32)) & 0xff;
-      const target = i < first ? frame : second;
-      this.#memory.write8((target << 12) | ((low + i) & 0xfff), target >>> 20, byte);
-    }
-  }
-
   #loadCrossing(low: number, high: number, size: number, access: number): number {
     const frame = this.#translator.locateCrossing(low, high, size, access);
-    const second = this.#translator.second;
-    const first = 0x1000 - (low & 0xfff);
-    let value = 0;
-    let valueHigh = 0;
-    for (let i = 0; i < size; i++) {
-      const source = i < first ? frame : second;
-      const byte = this.#memory.read8((source << 12) | ((low + i) & 0xfff), source >>> 20);
-      if (i < 4) value |= byte << (i * 8);
-      else valueHigh |= byte << (i * 8 - 32);
-    }
-    if (size === 8) this.#i32[HIGH] = valueHigh;
-    return this.#quiet ? value : this.#loaded(low, high, frame, size, value, valueHigh);
+    const value = loadAcross(this.#memory, low, size, frame, this.#translator.second);
+    return this.#quiet
+      ? value
+      : this.#loaded(low, high, frame, size, value, size === 8 ? this.#i32[HIGH] : 0);
   }
 
   /** Tells whoever listens of a load. @returns The value, which a listener may have replaced. */
