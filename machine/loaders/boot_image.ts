@@ -3,13 +3,15 @@
  *
  * | first bytes | taken for |
  * |---|---|
- * | 7F `ELF` | an executable; with a Multiboot header a kernel for such a loader |
+ * | a Multiboot header | a kernel for such a loader: an ELF file or with addresses of its own |
+ * | 7F `ELF` | an executable |
  * | … 55 AA at 510 | a disk: a floppy if it is as large as one, else a hard disk |
  */
 import { ImageError } from "./image_error.ts";
+import { findMultiboot } from "./multiboot.ts";
 
 /** What an image is. */
-export type ImageKind = "elf" | "disk" | "floppy";
+export type ImageKind = "elf" | "multiboot" | "disk" | "floppy";
 
 const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46] as const;
 const SECTOR = 512;
@@ -35,9 +37,16 @@ export function imageKind(bytes: Uint8Array): ImageKind {
     throw new TypeError(`Cannot boot ${typeof bytes}: not a Uint8Array`);
   }
   if (bytes.length === 0) throw new ImageError("empty", "Cannot boot the image: it is empty");
-  if (isElf(bytes)) return "elf";
+  // A disk may hold a Multiboot kernel near its start: its boot sector decides.
+  const multiboot = findMultiboot(bytes);
+  if (isElf(bytes)) return multiboot === undefined ? "elf" : "multiboot";
+  if (multiboot?.addresses !== undefined && !hasBootSignature(bytes)) return "multiboot";
   checkBootSector(bytes);
   return FLOPPY_SIZES.includes(bytes.length) ? "floppy" : "disk";
+}
+
+function hasBootSignature(bytes: Uint8Array): boolean {
+  return bytes.length >= SECTOR && bytes[SIGNATURE_AT] === 0x55 && bytes[SIGNATURE_AT + 1] === 0xaa;
 }
 
 /** @throws {ImageError} If there is no boot sector in `bytes`. */

@@ -53,11 +53,7 @@ export function planFlat(bytes: Uint8Array, options: FlatOptions, ramSize: numbe
  */
 export function planElf(bytes: Uint8Array, ramSize: number): LoadPlan {
   const elf = parseElf(bytes);
-  const occupied = elf.segments.map(({ physicalAddress, memorySize, flags, index }) => {
-    const range = { start: physicalAddress, size: memorySize };
-    checkRam(range, ramSize, flags.write, `segment ${index}`);
-    return range;
-  });
+  const occupied = checkElfRam(elf, ramSize);
   const long = elf.bits === 64;
   const environment = environmentFor({
     mode: long ? "long" : "protected",
@@ -70,8 +66,26 @@ export function planElf(bytes: Uint8Array, ramSize: number): LoadPlan {
       size: memorySize,
     })),
   });
-  const zeros = new Uint8Array(ZEROS_BYTES);
-  const image = elf.segments.flatMap((segment): Poke[] => [
+  return { ...environment, elf, pokes: [...elfPokes(elf, bytes), ...environment.pokes] };
+}
+
+/**
+ * Checks that the segments' memory is there.
+ *
+ * @returns Their physical ranges.
+ * @throws {ImageError} `does-not-fit` or `reserved-memory`.
+ */
+export function checkElfRam(elf: ElfImage, ramSize: number): MemoryRange[] {
+  return elf.segments.map(({ physicalAddress, memorySize, flags, index }) => {
+    const range = { start: physicalAddress, size: memorySize };
+    checkRam(range, ramSize, flags.write, `segment ${index}`);
+    return range;
+  });
+}
+
+/** The segments' bytes and the zeros behind them. */
+export function elfPokes(elf: ElfImage, bytes: Uint8Array): Poke[] {
+  return elf.segments.flatMap((segment): Poke[] => [
     {
       address: segment.physicalAddress,
       bytes: bytes.subarray(segment.offset, segment.offset + segment.fileSize),
@@ -79,17 +93,17 @@ export function planElf(bytes: Uint8Array, ramSize: number): LoadPlan {
     ...zeroPokes(
       segment.physicalAddress + segment.fileSize,
       segment.memorySize - segment.fileSize,
-      zeros,
     ),
   ]).filter((poke) => poke.bytes.length > 0);
-  return { ...environment, elf, pokes: [...image, ...environment.pokes] };
 }
 
 /** Long runs of zeros share one array. */
 const ZEROS_BYTES = 0x10_0000;
 
-function zeroPokes(start: number, size: number, zeros: Uint8Array): Poke[] {
+/** Zeros for a range. */
+export function zeroPokes(start: number, size: number): Poke[] {
   const pokes: Poke[] = [];
+  const zeros = new Uint8Array(Math.min(size, ZEROS_BYTES));
   for (let done = 0; done < size; done += zeros.length) {
     pokes.push({
       address: start + done,
