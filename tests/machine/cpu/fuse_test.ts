@@ -104,7 +104,15 @@ Deno.test("deadFlags() keeps what a fault, a reader or the next block could see"
     [{ op: "flagsResult", size: 4, a: 0 }, { op, size: 4, a: 0, b: 0, result: 0, carry }] as const;
   const add = flags("flagsAdd");
   const inc = flags("flagsAdd", false);
-  const load = [{ op: "load", to: 0, size: 4, address: 0, write: false, stack: false }] as const;
+  const load = [{
+    op: "load",
+    to: 0,
+    size: 4,
+    address: 0,
+    write: false,
+    stack: false,
+    flat: false,
+  }] as const;
   const dead = (...list: Parameters<typeof deadFlags>[0]) =>
     deadFlags(list).map((set) => [...set].sort().join(""));
   deepStrictEqual(dead(add, add), ["ACOPSZ", ""]);
