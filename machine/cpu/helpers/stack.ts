@@ -89,7 +89,8 @@ export class Stack {
   /** Faults now if pushing `bytes` bytes would. */
   reserve(bytes: number): void {
     const first = this.#moved(-bytes);
-    if (this.width === 2 && first + bytes > 0x1_0000) return;
+    // A frame that wraps around is not in one piece: each push looks for itself.
+    if (this.width < 8 && first + bytes > 2 ** (8 * this.width)) return;
     const write = this.access | ACCESS.WRITE;
     const high = this.#highAt(-bytes);
     const low = this.#linear(first, high, bytes);
