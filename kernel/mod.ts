@@ -10,9 +10,10 @@ export {
 export { type Descriptor, GlobalDescriptorTable } from "./gdt.ts";
 export { type Handler, type HandlerOptions, InterruptDescriptorTable } from "./idt.ts";
 export { InterruptIndex, type InterruptOptions, keyText } from "./interrupts.ts";
-export { type BootOptions, type IdleWork, Kernel } from "./kernel.ts";
+export { type BootOptions as KernelBootOptions, type IdleWork, Kernel } from "./kernel.ts";
 export { type DecodedKey, Keyboard, type KeyEvent } from "./keyboard.ts";
 export { type PanicInfo } from "./panic.ts";
 export { Mutex } from "./spin.ts";
 export { type Stage, STAGES } from "./stages.ts";
+export { exitQemu, type KernelTest, QemuExitCode, runTests, testRunner } from "./testing.ts";
 export { BUFFER_HEIGHT, BUFFER_WIDTH, Color, colorCode } from "./vga_buffer.ts";
