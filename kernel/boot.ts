@@ -41,6 +41,8 @@ export interface BootPlan {
   readonly clear: readonly { readonly start: number; readonly size: number }[];
   readonly copies: readonly { readonly to: number; readonly bytes: Uint8Array }[];
   readonly entries: readonly EntryRun[];
+  /** Entries that the loader's own accesses mark: accessed, and dirty where it wrote. */
+  readonly touched: readonly { readonly entry: number; readonly flags: number }[];
   readonly registers: BootRegisters;
 }
 
@@ -66,6 +68,9 @@ const WRITE = BigInt(PTE.P | PTE.RW);
 /** Attributes as segment registers cache them. */
 const CODE_64 = 0xa09b;
 const DATA = 0xc093;
+
+/** Pages of the ROM that are used with paging on: the tables, the code. */
+const ROM_PAGES = [ROM.START, ROM.START + PAGE];
 
 /** What is planned for: the kernel's text, the machine's memory, whether all RAM gets mapped. */
 export interface BootPlanOptions {
@@ -102,6 +107,21 @@ export function bootPlan(options: BootPlanOptions): BootPlan {
       { to: physical(IMAGE.TEXT), bytes: text },
     ],
     entries: pageTables(mapPhysicalMemory ? ramSize : 0),
+    touched: [
+      { entry: TABLE.LEVEL_4, flags: PTE.A },
+      { entry: TABLE.LOW_LEVEL_3, flags: PTE.A },
+      { entry: TABLE.LOW_LEVEL_2, flags: PTE.A },
+      // The descriptors; the ROM's code and data.
+      ...[BOOT_DATA.PAGE, ...ROM_PAGES].map((page) => ({
+        entry: TABLE.IDENTITY + 8 * index(page, 1),
+        flags: PTE.A,
+      })),
+      // The loader pushes flags.
+      { entry: TABLE.LEVEL_4 + 8 * index(STACK.END, 4), flags: PTE.A },
+      { entry: TABLE.STACK_LEVEL_3 + 8 * index(STACK.END, 3), flags: PTE.A },
+      { entry: TABLE.STACK_LEVEL_2 + 8 * index(STACK.END - 1, 2), flags: PTE.A },
+      { entry: TABLE.STACK_HIGH + 8 * index(STACK.END - 1, 1), flags: PTE.A | PTE.D },
+    ],
     registers: {
       cr0: (CR0.PE | CR0.ET | CR0.NE | CR0.WP | CR0.PG) >>> 0,
       cr3: TABLE.LEVEL_4,
@@ -226,6 +246,9 @@ export function bootDirect(machine: Machine, plan: BootPlan): void {
     const run = new BigUint64Array(count);
     for (let i = 0; i < count; i++) run[i] = first + BigInt(step * i);
     machine.physical.write(table, new Uint8Array(run.buffer));
+  }
+  for (const { entry, flags } of plan.touched) {
+    machine.physical.setU8(entry, machine.physical.u8(entry) | flags);
   }
   const { cpu } = machine;
   const { cr0, cr3, cr4, efer, gdtr, rip, rsp, rdi, rflags } = plan.registers;

@@ -16,11 +16,12 @@ import { Gdt } from "./gdt.ts";
 import { InterruptDescriptorTable, vectorName } from "./idt.ts";
 import { Interrupts } from "./interrupts.ts";
 import { BOOT_DATA, STACK } from "./layout.ts";
-import { type PanicInfo, panicInfo, panicText } from "./panic.ts";
+import { type PanicInfo, panicInfo, panicText, PanicUnwind } from "./panic.ts";
 import { bootFromPowerOn } from "./power_on.ts";
 import { SerialPort } from "./serial.ts";
 import { Mutex } from "./spin.ts";
 import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.ts";
+import { type KernelTest, runTests } from "./testing.ts";
 import { Statics } from "./statics.ts";
 import { IDLE, kernelText } from "./stubs.ts";
 import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
@@ -218,6 +219,11 @@ export class Kernel {
     if (this.cpu.halted) this.cpu.halted = false;
   }
 
+  /** Runs tests in the kernel and exits the machine. @see {@linkcode runTests} */
+  test(tests: readonly KernelTest[]): StopReason {
+    return runTests(this, tests);
+  }
+
   /** Calls `work` whenever the idle loop asks, until it has no more. @returns Removes it. */
   onIdle(work: IdleWork): () => void {
     this.#idleWork.push(work);
@@ -299,6 +305,7 @@ export class Kernel {
     if (this.#booting) {
       this.#booting = false;
       this.machine.stop({ kind: "until" });
+      return IDLE.AGAIN;
     }
     const enabled = cpu.eflags.if;
     let more = false;
@@ -326,14 +333,5 @@ export class Kernel {
     const address = this.symbols.get(name);
     if (address === undefined) throw new RangeError(`There is no symbol ${name} in the kernel`);
     return address;
-  }
-}
-
-/** A panic that a test runner catches. */
-export class PanicUnwind extends Error {
-  override readonly name = "Panic";
-
-  constructor(readonly info: PanicInfo) {
-    super(info.message);
   }
 }

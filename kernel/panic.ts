@@ -31,3 +31,12 @@ export function panicInfo(message: string): PanicInfo {
   }
   return { message, file: "<unknown>", line: 0, column: 0 };
 }
+
+/** A panic that somebody catches: a test runner. */
+export class PanicUnwind extends Error {
+  override readonly name = "Panic";
+
+  constructor(readonly info: PanicInfo) {
+    super(info.message);
+  }
+}

@@ -18,7 +18,11 @@ import type { EventMap, Events, EventType, MachineEvent } from "./events.ts";
 import type { EnvironmentRegisters, LoadMode } from "./loaders/environment.ts";
 import { DiskImage } from "./firmware/disk_image.ts";
 import { Firmware } from "./firmware/firmware.ts";
-import { type ImageKind, imageKind } from "./loaders/boot_image.ts";
+import { memoryMap } from "./firmware/services/memory_map.ts";
+import { checkBootSector, type ImageKind, imageKind } from "./loaders/boot_image.ts";
+import { ImageError } from "./loaders/image_error.ts";
+import { findMultiboot } from "./loaders/multiboot.ts";
+import { type BootModule, planMultiboot } from "./loaders/multiboot_plan.ts";
 import { type LoadPlan, planElf, planFlat } from "./loaders/load_plan.ts";
 import { MODE, RAM_BASE, SEG, STATE } from "./memory/layout.ts";
 import { Mmu } from "./mmu/mmu.ts";
@@ -31,6 +35,7 @@ import {
   takeSnapshot,
 } from "./snapshot.ts";
 import { Screen } from "./screen.ts";
+import { Show } from "./show.ts";
 import { MachineStopped, type StopCause, type StopReason, stopReason } from "./stop.ts";
 
 /** How a machine is made. */
@@ -83,6 +88,10 @@ export interface BootOptions {
   readonly as?: ImageKind;
   /** More disks, attached behind the image. */
   readonly disks?: readonly Uint8Array[];
+  /** For Multiboot kernels. */
+  readonly commandLine?: string;
+  /** For Multiboot kernels. */
+  readonly modules?: readonly BootModule[];
 }
 
 /** The budget of a run without bounds. */
@@ -102,6 +111,8 @@ export class Machine {
   readonly virtual: MemoryDoor;
   /** The text display. */
   readonly screen: Screen;
+  /** Pictures of the state, for notebooks and consoles. */
+  readonly show: Show;
   readonly events: Events;
   /** The BIOS and its disks. In memory since the first {@linkcode Machine.boot}. */
   readonly firmware: Firmware;
@@ -137,6 +148,7 @@ export class Machine {
       clock,
       interruptController: pic,
     });
+    this.#cpu.pollPause = () => this.#interrupted();
     events.now = () => this.#cpu.retired;
     events.onWantsChange = () => {
       this.mmu.hooksChanged();
@@ -159,6 +171,7 @@ export class Machine {
       write: (address, bytes) => this.mmu.poke(address, bytes),
     });
     this.screen = new Screen(this.board.vga);
+    this.show = new Show({ cpu: this.cpu, mmu: this.mmu, screen: this.screen });
     this.firmware = new Firmware({
       cpu: this.cpu,
       memory: this.physical,
@@ -252,7 +265,7 @@ export class Machine {
       throw error;
     } finally {
       this.#running = false;
-      this.#cpu.pollPause = undefined;
+      this.#cpu.pollPause = () => this.#interrupted();
     }
   }
 
@@ -278,8 +291,9 @@ export class Machine {
     this.stop({ kind: "paused" });
   }
 
-  /** Ends the current run with a cause of the caller's. */
+  /** Ends the current run, or kernel code that runs outside of one, with a cause of the caller's. */
   stop(cause: StopCause): void {
+    if (!this.#running && this.#cpu.intrinsics === 0) return;
     this.#cause ??= cause;
     this.#cpu.pause();
   }
@@ -314,12 +328,28 @@ export class Machine {
    */
   load(bytes: Uint8Array, options: LoadOptions = {}): LoadPlan {
     const plan = this.#plan(bytes, options);
+    this.#apply(plan);
+    return plan;
+  }
+
+  #apply(plan: LoadPlan): void {
     this.reset();
     this.board.setUpAsFirmware();
     this.board.port92.writePort(0x92, 2);
     for (const poke of plan.pokes) this.board.memory.poke(poke.address, poke.bytes);
     this.#applyRegisters(plan.registers);
-    return plan;
+  }
+
+  #loadMultiboot(bytes: Uint8Array, options: BootOptions): void {
+    const header = findMultiboot(bytes);
+    if (header === undefined) {
+      throw new ImageError("bad-multiboot", "Cannot boot a kernel without a Multiboot header");
+    }
+    const { ramSize } = this.board.memory;
+    const plan = planMultiboot(bytes, header, options, ramSize, memoryMap(ramSize));
+    this.#apply(plan);
+    this.cpu.eax = plan.eax;
+    this.cpu.ebx = plan.ebx;
   }
 
   /**
@@ -341,7 +371,8 @@ export class Machine {
   }
 
   /**
-   * Starts an image as a PC does: a disk from its boot sector, by way of the BIOS.
+   * Starts an image as a PC does: a disk from its boot sector, by way of the BIOS; a kernel with
+   * a Multiboot header as such a loader does; any other ELF file as {@linkcode Machine.load}.
    *
    * The machine is reset and stands at the reset vector; {@linkcode Machine.run} goes on from
    * there. What the guest writes to the disk stays in memory: see `firmware.drives`.
@@ -355,6 +386,11 @@ export class Machine {
       this.load(bytes);
       return kind;
     }
+    if (kind === "multiboot") {
+      this.#loadMultiboot(bytes, options);
+      return kind;
+    }
+    checkBootSector(bytes);
     const { drives } = this.firmware;
     drives.clear();
     drives.bootDrive = drives.attach(new DiskImage(bytes, kind));

@@ -25,12 +25,14 @@ export { PTE } from "./arch/paging.ts";
 export { RFLAGS } from "./arch/rflags.ts";
 export { TSS64 } from "./arch/tss.ts";
 export type { Address } from "./cpu/intrinsics.ts";
+export { type Alarm, NS_PER_INSTRUCTION } from "./clock.ts";
 export { asm, asm32, assemble, AssembledCode } from "./debug/assemble.ts";
 export { disassemble } from "./debug/disassemble.ts";
 export type { Explanation } from "./debug/explain.ts";
 export type { EventMap, EventType, MachineEvent } from "./events.ts";
 export { ImageError } from "./loaders/image_error.ts";
 export {
+  type BootOptions,
   type LoadOptions,
   Machine,
   type MachineOptions,
@@ -40,3 +42,12 @@ export {
 export type { CpuDoor } from "./cpu_door.ts";
 export type { Snapshot } from "./snapshot.ts";
 export { MachineStopped, type StopCause, type StopReason } from "./stop.ts";
+export { type Bar, type BarLink, type Bars, bars, type Block } from "./views/bars.ts";
+export { type BitField, type BitFields, bitFields } from "./views/bit_fields.ts";
+export { type BlockMap, blockMap, type MapBlock } from "./views/block_map.ts";
+export { type Drawing, type MimeBundle, Picture } from "./views/display.ts";
+export { type Grid, grid, type GridRow } from "./views/grid.ts";
+export { type LinkedTable, type TableEntry, type Tables, tables } from "./views/tables.ts";
+export type { TextOptions } from "./views/style.ts";
+export type { Tone } from "./views/svg.ts";
+export type { Show, Walk } from "./show.ts";

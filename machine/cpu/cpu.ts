@@ -185,6 +185,16 @@ export class Cpu implements CpuContext {
     this.#loop.requestLeave();
   }
 
+  /** Whether a pause was asked for; asking again gives false. For kernel code. */
+  takePause(): boolean {
+    const pending = this.#pausePending;
+    this.#pausePending = false;
+    return pending;
+  }
+
+  /** How many intrinsics are in progress, one inside of the other. */
+  intrinsics = 0;
+
   /** The non-maskable interrupt's edge. */
   nmi(): void {
     this.#nmiPending = true;

@@ -317,20 +317,26 @@ export class Intrinsics {
   /** One instruction: time, interrupts, the action, its faults. */
   #execute<T>(action: () => T): T {
     const cpu = this.#cpu;
+    if (cpu.takePause()) this.#stopped("paused");
     if (--this.#untilPoll <= 0) this.#poll();
-    for (;;) {
-      const here = this.#place();
-      cpu.passTime();
-      while (cpu.deliverWaiting()) this.#return(here);
-      try {
-        const result = action();
-        cpu.leaveShadow();
-        return result;
-      } catch (error) {
-        if (error !== GUEST_FAULT) throw error;
-        cpu.deliverFault();
-        this.#return(here);
+    cpu.intrinsics += 1;
+    try {
+      for (;;) {
+        const here = this.#place();
+        cpu.passTime();
+        while (cpu.deliverWaiting()) this.#return(here);
+        try {
+          const result = action();
+          cpu.leaveShadow();
+          return result;
+        } catch (error) {
+          if (error !== GUEST_FAULT) throw error;
+          cpu.deliverFault();
+          this.#return(here);
+        }
       }
+    } finally {
+      cpu.intrinsics -= 1;
     }
   }
 
