@@ -73,7 +73,8 @@ const FLAG_NAMES: readonly (readonly [keyof WalkLevel["flags"], string])[] = [
   ["noExecute", "NX"],
 ];
 
-function levelFlags({ flags }: WalkLevel): string {
+/** The names of the flags that an entry has set. */
+export function levelFlags({ flags }: WalkLevel): string {
   return FLAG_NAMES.filter(([key]) => flags[key]).map(([, name]) => name).join(" ") ||
     "not present";
 }
@@ -89,13 +90,17 @@ function pageText({ pageSize, rights }: Translation): string {
   return rights === undefined ? size : `${size}, ${rightsText(rights)}`;
 }
 
-function rightsText(rights: { writable: boolean; user: boolean; executable: boolean }): string {
+/** Rights in short: `rw- user`. */
+export function rightsText(
+  rights: { writable: boolean; user: boolean; executable: boolean },
+): string {
   return `r${rights.writable ? "w" : "-"}${rights.executable ? "x" : "-"} ${
     rights.user ? "user" : "supervisor"
   }`;
 }
 
-function sizeText(size: number): string {
+/** A page's size in words. */
+export function sizeText(size: number): string {
   if (size >= 2 ** 30) return `${size / 2 ** 30} GiB`;
   return size >= 2 ** 20 ? `${size / 2 ** 20} MiB` : `${size / 2 ** 10} KiB`;
 }

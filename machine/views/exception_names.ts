@@ -1,0 +1,23 @@
+/** What exceptions are called. @see Intel SDM Vol. 3A, "Protected-Mode Exceptions and Interrupts" */
+export const EXCEPTION_NAMES: readonly (string | undefined)[] = [
+  "divide error #DE",
+  "debug #DB",
+  "NMI",
+  "breakpoint #BP",
+  "overflow #OF",
+  "bound range #BR",
+  "invalid opcode #UD",
+  "no device #NM",
+  "double fault #DF",
+  undefined,
+  "invalid TSS #TS",
+  "segment not present #NP",
+  "stack fault #SS",
+  "general protection #GP",
+  "page fault #PF",
+  undefined,
+  "x87 error #MF",
+  "alignment check #AC",
+  "machine check #MC",
+  "SIMD error #XM",
+];
