@@ -27,6 +27,14 @@ import {
   VGA,
 } from "./layout.ts";
 
+/** Takes address line 20 away at the keyboard controller's output port: port and value. */
+export const A20_OFF: readonly (readonly [port: number, value: number])[] = [
+  [0x64, 0xd1],
+  [0x60, 0xdd],
+];
+/** Gives it back at the system control port. */
+const A20_ON = [0x92, 0x02] as const;
+
 /** Equal steps of page-table entries: `count` entries from `table` on, `step` bytes apart. */
 export interface EntryRun {
   /** Physical address of the first entry. */
@@ -239,7 +247,7 @@ export function physical(virtual: number): number {
 export function bootDirect(machine: Machine, plan: BootPlan): void {
   machine.reset();
   machine.board.setUpAsFirmware();
-  machine.board.ports.write(0x92, 2, 1);
+  for (const [port, value] of [...A20_OFF, A20_ON]) machine.board.ports.write(port, value, 1);
   for (const { start, size } of plan.clear) machine.physical.write(start, new Uint8Array(size));
   for (const { to, bytes } of plan.copies) machine.physical.write(to, bytes);
   for (const { table, first, step, count } of plan.entries) {

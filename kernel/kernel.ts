@@ -28,7 +28,7 @@ import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
 import { Color, colorCode, Writer } from "./vga_buffer.ts";
 
 /** How a kernel is booted. */
-export interface BootOptions {
+export interface KernelBootOptions {
   /** The last chapter whose parts it has. Default: the last. */
   readonly stage?: Stage;
   /** `power-on`: by guest code from the reset vector. Default: `direct`. */
@@ -80,7 +80,7 @@ export class Kernel {
    *
    * @throws {RangeError} If there is no such stage, or the machine has less than 8 MiB.
    */
-  static boot(machine: Machine, options: BootOptions = {}): Kernel {
+  static boot(machine: Machine, options: KernelBootOptions = {}): Kernel {
     const stage = checkStage(options.stage ?? STAGES.at(-1));
     const text = kernelText();
     const plan = bootPlan({

@@ -10,7 +10,7 @@ export {
 export { type Descriptor, GlobalDescriptorTable } from "./gdt.ts";
 export { type Handler, type HandlerOptions, InterruptDescriptorTable } from "./idt.ts";
 export { InterruptIndex, type InterruptOptions, keyText } from "./interrupts.ts";
-export { type BootOptions as KernelBootOptions, type IdleWork, Kernel } from "./kernel.ts";
+export { type IdleWork, Kernel, type KernelBootOptions } from "./kernel.ts";
 export { type DecodedKey, Keyboard, type KeyEvent } from "./keyboard.ts";
 export { type PanicInfo } from "./panic.ts";
 export { Mutex } from "./spin.ts";

@@ -15,7 +15,7 @@
  * @see Intel SDM Vol. 3A, "Initializing IA-32e Mode"
  */
 import { EFER, type Machine, MSR } from "../machine/mod.ts";
-import { bootGdt, type BootPlan } from "./boot.ts";
+import { A20_OFF, bootGdt, type BootPlan } from "./boot.ts";
 import { ROM, SELECTOR } from "./layout.ts";
 import { MachineCode } from "./machine_code.ts";
 
@@ -25,7 +25,7 @@ const RESET_VECTOR = 0xf_fff0;
 
 /**
  * What a PC's firmware tells the devices: port and value. Vectors 8 and 0x70, IRQ 0, 1, 2, 6, 8,
- * 12–14 unmasked; 18.2 ticks a second; scancode set 1 by translation.
+ * 12–14 unmasked; 18.2 ticks a second; scancode set 1 by translation; A20 off, for old programs.
  *
  * @see IBM Personal Computer AT Technical Reference, "BIOS Listing" (POST)
  */
@@ -47,6 +47,7 @@ const FIRMWARE: readonly (readonly [port: number, value: number])[] = [
   [0x41, 0x12],
   [0x64, 0x60],
   [0x60, 0x65],
+  ...A20_OFF,
 ];
 
 /** Resets the machine with the ROM in place; the next run starts at F000:FFF0. */
