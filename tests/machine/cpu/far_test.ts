@@ -170,6 +170,8 @@ for (const size of [4, 2] as const) {
       strictEqual(rig.state.selector(SEG.SS), dataSelector(1));
       // DS of level 1 must not survive the way out; ES of level 3 does.
       rig.state.setSegment(SEG.DS, dataSelector(1), 0xc0b3, 0, 0, -1);
+      // Conforming code may stay in a data segment register, whatever its DPL.
+      rig.state.setSegment(SEG.FS, selector(SLOT.FREE), 0xc09f, 0, 0, -1);
       strictEqual(rig.call("farReturn", size, parameters * size), undefined);
       strictEqual(rig.state.cpl, 3);
       strictEqual(rig.rip(), BigInt(NEXT_RIP));
@@ -179,8 +181,11 @@ for (const size of [4, 2] as const) {
       strictEqual(rig.state.selector(SEG.ES), dataSelector(3));
       const after = rig.snapshot();
       for (const word of [STATE.rip, STATE.gpr + 4 * 8]) after[word >> 2] = before[word >> 2];
-      const ds = STATE.segments + SEG.DS * 32 >> 2;
-      for (let i = 0; i < 8; i++) after[ds + i] = before[ds + i];
+      strictEqual(rig.state.selector(SEG.FS), selector(SLOT.FREE));
+      for (const segment of [SEG.DS, SEG.FS]) {
+        const at = STATE.segments + segment * 32 >> 2;
+        for (let i = 0; i < 8; i++) after[at + i] = before[at + i];
+      }
       after[STATE.mode >> 2] = before[STATE.mode >> 2];
       deepStrictEqual(after, before);
     }

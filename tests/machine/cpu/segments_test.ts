@@ -131,6 +131,11 @@ Deno.test("loadSegment() beyond the tables, and with no LDT, is #GP(selector)", 
   deepStrictEqual(rig.call("loadSegment", SEG.DS, 0x107), { vector: GP, error: 0x104 });
   rig.state.setWord(STATE.gdtrLimit, 0x76);
   deepStrictEqual(rig.call("loadSegment", SEG.DS, 0x70), { vector: GP, error: 0x70 });
+  rig.state.setSegment(SEG.LDTR, selector(SLOT.LDT), 0x82, LDT, 0, 0xf);
+  rig.set64(LDT + 8, 0x00cf_9200_0000_ffffn);
+  rig.set64(LDT + 16, 0x00cf_9200_0000_ffffn);
+  strictEqual(rig.call("loadSegment", SEG.DS, 0xc), undefined);
+  deepStrictEqual(rig.call("loadSegment", SEG.DS, 0x14), { vector: GP, error: 0x14 });
   rig.state.setSegment(SEG.LDTR, 0, 0, 0, 0, 0);
   deepStrictEqual(rig.call("loadSegment", SEG.DS, 0xc), { vector: GP, error: 0xc });
 });

@@ -173,6 +173,17 @@ Deno.test("moves of segment registers: MOV, PUSH, POP, LES, LSS, LFS in real mod
   strictEqual(register(made, 4) & 0xffffn, 0x5000n);
 });
 
+Deno.test("POP of a segment register drops as much as PUSH of it took", () => {
+  for (const [prefix, bytes] of [[[], 2], [[0x66], 4]] as const) {
+    const made = realPc([...prefix, 0x06, ...prefix, 0x1f]); // push es; pop ds
+    made.cpu.state.setRegister(4, 0x7c00, 0);
+    run(made, 1);
+    strictEqual(register(made, 4), 0x7c00n - BigInt(bytes));
+    run(made, 1);
+    strictEqual(register(made, 4), 0x7c00n);
+  }
+});
+
 Deno.test("SGDT and SIDT store what LGDT and LIDT loaded; 16-bit loads cut the base", () => {
   const made = longPc(
     "lgdt [0x600]; lidt [0x610]; sgdt [0x620]; sidt [0x630]; smsw eax; str ebx; sldt [0x640]",
