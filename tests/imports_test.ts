@@ -62,6 +62,11 @@ const RULES: readonly Rule[] = [
     types: ["machine/"],
     packages: ["node:util"],
   },
+  {
+    layer: ["machine/firmware/"],
+    may: ["machine/firmware/", "machine/arch/", "machine/devices/"],
+    types: ["machine/"],
+  },
   // The machine itself, its board and its doors wire everything.
   { layer: ["machine/"], may: ["machine/"] },
   { layer: ["kernel/"], may: ["kernel/", "machine/mod.ts"] },
@@ -71,6 +76,13 @@ const RULES: readonly Rule[] = [
     types: ["machine/"],
     packages: ["node:"],
   },
+  {
+    layer: ["cli/"],
+    may: ["cli/", "mod.ts", "machine/views/", "machine/devices/vga_font.ts"],
+    types: ["machine/"],
+    packages: ["node:", "commander"],
+  },
+  { layer: ["testing/"], may: ["testing/", "mod.ts"], packages: ["node:"] },
   { layer: ["notebooks/"], may: ["mod.ts"], packages: ["ring0", "node:"] },
   { layer: ["mod.ts"], may: ["machine/mod.ts", "kernel/mod.ts"] },
 ];
