@@ -24,6 +24,7 @@ import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.t
 import { type KernelTest, runTests } from "./testing.ts";
 import { Statics } from "./statics.ts";
 import { IDLE, kernelText } from "./stubs.ts";
+import { Text } from "./text.ts";
 import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
 import { Color, colorCode, Writer } from "./vga_buffer.ts";
 
@@ -54,6 +55,7 @@ export class Kernel {
   readonly stage: Stage;
   /** Names and addresses of the kernel's code. */
   readonly symbols: ReadonlyMap<string, number>;
+  readonly #text: Text;
   readonly statics: Statics;
   readonly gdt: Gdt;
   readonly idt: InterruptDescriptorTable;
@@ -91,7 +93,7 @@ export class Kernel {
     });
     if (options.from === "power-on") bootFromPowerOn(machine, plan);
     else bootDirect(machine, plan);
-    const kernel = new Kernel(machine, stage, text.labels(), options.main);
+    const kernel = new Kernel(machine, stage, new Text(machine, text), options.main);
     kernel.bootStop = machine.run({ instructions: options.instructions ?? BOOT_INSTRUCTIONS });
     kernel.#booting = false;
     return kernel;
@@ -100,12 +102,13 @@ export class Kernel {
   private constructor(
     machine: Machine,
     stage: Stage,
-    symbols: ReadonlyMap<string, number>,
+    text: Text,
     main: (kernel: Kernel) => void = () => {},
   ) {
     this.machine = machine;
     this.stage = stage;
-    this.symbols = symbols;
+    this.#text = text;
+    this.symbols = text.symbols;
     this.#main = main;
     const { cpu } = machine;
     this.statics = new Statics(cpu);
@@ -237,6 +240,18 @@ export class Kernel {
   /** Registers a function that guest code calls: RAX = 4, RDI = the number, VMCALL. */
   registerCall(name: string, call: GuestCall): number {
     return this.#dispatcher.register(name, call);
+  }
+
+  /**
+   * Puts machine code behind the kernel's own, as the loader of a module does: no time passes.
+   *
+   * @param name A symbol for it; none by default.
+   * @returns Its address, a multiple of 16.
+   * @throws {RangeError} If the text pages are full.
+   * @throws {TypeError} If the symbol is taken.
+   */
+  loadCode(code: Uint8Array, name?: string): number {
+    return this.#text.load(code, name);
   }
 
   /**

@@ -48,7 +48,8 @@ export function runTests(kernel: Kernel, tests: readonly KernelTest[]): StopReas
   try {
     testRunner(kernel, tests);
   } catch (error) {
-    if (error instanceof MachineStopped) return error.stop;
+    // For kernel code the machine is off.
+    if (error instanceof MachineStopped && kernel.depth === 0) return error.stop;
     throw error;
   }
 }
