@@ -76,20 +76,18 @@ export abstract class WindowAccess extends PageTableAccess {
 
   /** Makes the spare the level 1 table of a frame's page, and that frame the spare. */
   #useSpare(parent: TablePlace, frame: PhysAddr): void {
-    const spare = this.#findSpare(parent);
-    this.#map(spare, spare.frameOfPage, WINDOW_FLAGS);
-    this.store(
-      parent,
-      tableIndex(parent.address, 2),
-      entryOf(spare.frameOfPage, WINDOW_FLAGS),
-    );
+    const { place, entry } = this.#findSpare(parent);
+    const spare = addressOf(entry);
+    // A and D stay as they are: the TLB knows them.
+    this.store(place, tableIndex(place.address, 1), entry & ~SPARE);
+    this.store(parent, tableIndex(parent.address, 2), entryOf(spare, WINDOW_FLAGS));
     const { root, address } = parent;
-    this.#map({ root, level: 1, address, frame: spare.frameOfPage }, frame, WINDOW_FLAGS | SPARE);
+    this.#map({ root, level: 1, address, frame: spare }, frame, WINDOW_FLAGS | SPARE);
     this.clear(address);
   }
 
   /** Looks through the window for the page that is marked. Rare: once per 2 MiB of frames. */
-  #findSpare(level2: TablePlace): TablePlace & { frameOfPage: PhysAddr } {
+  #findSpare(level2: TablePlace): { readonly place: TablePlace; readonly entry: bigint } {
     const start = this.offset - this.offset % (1n << 30n);
     for (let i = 0; i < ENTRY_COUNT; i++) {
       const table = this.load(level2, i);
@@ -98,9 +96,7 @@ export abstract class WindowAccess extends PageTableAccess {
         const address = start + BigInt(i * 0x20_0000 + j * 0x1000);
         const place: TablePlace = { ...level2, level: 1, address, frame: addressOf(table) };
         const entry = this.load(place, j);
-        if (isPresent(entry) && (entry & SPARE) !== 0n) {
-          return { ...place, frameOfPage: addressOf(entry) };
-        }
+        if (isPresent(entry) && (entry & SPARE) !== 0n) return { place, entry };
       }
     }
     throw new RangeError(`Cannot map a page table at ${this.name}: the spare table is missing`);

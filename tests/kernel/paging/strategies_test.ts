@@ -1,12 +1,30 @@
 /** Each of the five ways to reach the page tables does the same work alone. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { SPARE, WindowAccess } from "../../../kernel/paging/access/window.ts";
 import { AddressSpace } from "../../../kernel/paging/address_space.ts";
 import { Page, PAGE_SIZE } from "../../../kernel/paging/page.ts";
+import type { Mapper } from "../../../kernel/paging/mapper.ts";
+import { addressOf, isPresent } from "../../../kernel/paging/page_table_flags.ts";
 import { expect } from "../../../kernel/paging/results.ts";
 import { EmptyFrameAllocator } from "../../../kernel/memory.ts";
 import { frameAt, pageAt, PRESENT, pureWorld, RW, STRATEGIES } from "./world.ts";
 
 const NEW = 0xf021_f077_f065_f04en;
+
+/** Every table is mapped where it is expected, and there is one spare. */
+function checkWindow(mapper: Mapper): void {
+  const { access } = mapper;
+  if (!(access instanceof WindowAccess)) return;
+  const tables = mapper.tables();
+  for (const { frame } of tables) {
+    strictEqual(mapper.translateAddr(access.offset + BigInt(frame)), frame);
+  }
+  const spares = tables.filter(({ level }) => level === 1).flatMap((table) =>
+    mapper.entriesOf(table).filter((entry) => isPresent(entry) && (entry & SPARE) !== 0n)
+  );
+  strictEqual(spares.length, 1);
+  ok(!tables.some(({ frame }) => frame === addressOf(spares[0])));
+}
 
 for (const name of STRATEGIES) {
   Deno.test(`${name}: mapTo, translate, updateFlags, unmap of all three sizes`, () => {
@@ -76,6 +94,8 @@ for (const name of STRATEGIES) {
       // So that tables come from every 2 MiB region of memory.
       for (let n = 0; n < 60; n++) frames.allocateFrame();
     }
+    deepStrictEqual(machine.mmu.audit(), []);
+    checkWindow(mapper);
   });
 
   Deno.test(`${name}: running out of frames at any point leaves tables that work`, () => {

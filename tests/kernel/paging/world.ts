@@ -78,6 +78,10 @@ export function world(memory = MEMORY): World {
   machine.physical.setU64(IDT + 14 * 16, gate.low);
   machine.physical.setU64(IDT + 14 * 16 + 8, gate.upper);
   machine.cpu.lidt(IDT, 0xfff);
+  // Free frames have anything in them.
+  for (const { start, end, type } of memoryMap(memory)) {
+    if (type === "Usable") machine.physical.write(start, new Uint8Array(end - start).fill(0xa5));
+  }
   const mapper = new Mapper(machine, new CompletePhysicalAccess(machine, 0n));
   const result: World = {
     machine,
