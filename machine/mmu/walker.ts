@@ -6,14 +6,13 @@
  *
  * 1. Read the level's entry. P clear: the walk fails, "not present".
  * 2. A reserved bit is set: it fails, "reserved bit".
- * 3. The entry points to another table: set A in it, go down, repeat.
+ * 3. The entry points to another table: go down, repeat.
  * 4. The entry maps a page: combine the rights of all levels. Not permitted: the walk fails,
- *    "protection violation". Else set A, and D for a write, in one store.
+ *    "protection violation". Else set A in the entries of all levels, and D here for a write.
  *
- * So an entry that led to a lower table has A set even if the walk fails further down (it *was
- * used* in the translation, as the manual words it, and processors do so), while the entry that
- * refuses stays as it was, and so does a leaf whose page may not be accessed. QEMU does the same;
- * KVM's and Bochs's software walkers touch nothing when the walk fails.
+ * So a walk that fails leaves all entries as they were. The manual lets a processor have set A in
+ * the entries above the one that refused (some do, and so does QEMU); the 80386, KVM's and Bochs's
+ * walkers do not, and programs exist that test for it.
  *
  * Entries are read one by one from physical memory: there is no paging-structure cache.
  *
@@ -58,6 +57,9 @@ export class Walker {
   readonly #memory: PhysicalMemory;
   readonly #i32: Int32Array;
   readonly #paging: PagingState;
+  /** Addresses (low, high) of the entries above the last whose A is to be set. */
+  readonly #used = new Int32Array(6);
+  #usedWords = 0;
   /** The longest run of physical pages that are plain memory: most tables are in it. */
   #plainStart = 0;
   #plainBytes = 0;
@@ -116,6 +118,7 @@ export class Walker {
   }
 
   #general(low: number, high: number, access: number): number {
+    this.#usedWords = 0;
     return this.#paging.mode === BITS_32
       ? this.#walk32(low, access)
       : this.#walk64(low, high, access);
@@ -188,9 +191,7 @@ export class Walker {
           access,
         );
       }
-      if ((entryLow & A) === 0) {
-        memory.write32(tableLow | offset, tableHigh, entryLow | A);
-      }
+      if ((entryLow & A) === 0) this.#use(tableLow | offset, tableHigh);
       tableLow = entryLow;
       tableHigh = entryHigh;
       shift -= 9;
@@ -221,7 +222,6 @@ export class Walker {
   }
 
   #walk32(low: number, access: number): number {
-    const memory = this.#memory;
     const directory = (this.#i32[CR3_LOW] & ~0xfff) | ((low >>> 22) << 2);
     const pde = this.#read(directory);
     if ((pde & P) === 0) return this.#fail(0, access);
@@ -232,7 +232,7 @@ export class Walker {
       return ((pde >>> 22) << 10) | (((pde >>> 13) & ADDRESS) << 20) |
         ((low >>> 12) & 0x3ff);
     }
-    if ((pde & A) === 0) memory.write32(directory, 0, pde | A);
+    if ((pde & A) === 0) this.#use(directory, 0);
     const table = (pde & ~0xfff) | (((low >>> 12) & 0x3ff) << 2);
     const pte = this.#read(table);
     if ((pte & P) === 0) return this.#fail(0, access);
@@ -245,7 +245,13 @@ export class Walker {
     return host >= 0 ? this.#i32[(host + (address & 0xfff)) >> 2] : this.#memory.read32(address, 0);
   }
 
-  /** Judges the access, marks the leaf, publishes the results. @returns Whether it is permitted. */
+  /** Notes an entry whose A will be set if the walk succeeds. */
+  #use(low: number, high: number): void {
+    this.#used[this.#usedWords++] = low;
+    this.#used[this.#usedWords++] = high;
+  }
+
+  /** Judges the access, marks the entries, publishes the results. @returns Whether it is permitted. */
   #finish(
     addressLow: number,
     addressHigh: number,
@@ -257,6 +263,11 @@ export class Walker {
     if (!permits(this.#i32, rights, access)) {
       this.#fail(PF_ERROR.P, access);
       return false;
+    }
+    for (let i = 0; i < this.#usedWords; i += 2) {
+      const low = this.#used[i];
+      const high = this.#used[i + 1];
+      this.#memory.write32(low, high, this.#memory.read32(low, high) | A);
     }
     const marked = entryLow | ((access & WRITE) !== 0 ? A | D : A);
     if (marked !== entryLow) this.#memory.write32(addressLow, addressHigh, marked);

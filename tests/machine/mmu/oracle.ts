@@ -123,11 +123,9 @@ export function oracle(
   const entries = chain.map((entry, i) =>
     i > depth || formats[i].register !== undefined
       ? entry
-      : i < depth
-      ? entry | A
-      : permitted
-      ? entry | A | (writes ? D : 0n)
-      : entry
+      : !permitted
+      ? entry
+      : entry | A | (i === depth && writes ? D : 0n)
   );
   if (permitted) {
     return {
