@@ -59,20 +59,22 @@ export class HeapMemory {
   readonly pages: Int32Array;
   /** For contiguous frames the one value of `pages`, else -1. */
   readonly base: number;
-  readonly #low: number;
+  /** Low word of `start`: a pointer's low word less this is its offset. */
+  readonly low: number;
   readonly #high: number;
 
   /**
-   * @throws {RangeError} If the start or a frame is not page-aligned, if a frame is outside of the
+   * @throws {RangeError} If the start, a frame or the RAM base is not page-aligned, if a frame is outside of the
    * buffer or given twice, or if the heap's addresses differ in more than their low 32 bits.
    */
   constructor({ buffer, ramBase, start, frames }: HeapFrames) {
     this.start = virtAddr(start);
     this.size = frames.length * PAGE_SIZE;
-    this.#low = Number(BigInt.asIntN(32, this.start));
+    this.low = Number(BigInt.asIntN(32, this.start));
     this.#high = Number(BigInt.asIntN(32, this.start >> 32n));
-    const low = this.#low >>> 0;
+    const low = this.low >>> 0;
     if (low % PAGE_SIZE !== 0) throw this.#refused("not a multiple of 4096");
+    if (ramBase % PAGE_SIZE !== 0) throw this.#refused(`${hex(ramBase)} is no RAM base for it`);
     if (low === 0 || low + this.size > 2 ** 32) {
       throw this.#refused(`${this.size} bytes there have address 0 or cross 4 GiB`);
     }
@@ -132,8 +134,8 @@ export class HeapMemory {
   link(offset: number): number {
     const low = this.i32[this.at(offset) >> 2];
     if (low === 0) return NONE;
-    const target = (low - this.#low) | 0;
-    if (target >>> 0 >= this.size || (target & 7) !== 0) this.corrupted(offset, "no heap address");
+    const target = (low - this.low) | 0;
+    if (target >>> 0 >= this.size || (target & 7) !== 0) this.badLink(offset);
     return target;
   }
 
@@ -144,7 +146,7 @@ export class HeapMemory {
       this.i32[at] = 0;
       this.i32[at + 1] = 0;
     } else {
-      this.i32[at] = this.#low + target;
+      this.i32[at] = this.low + target;
       this.i32[at + 1] = this.#high;
     }
   }
@@ -159,6 +161,11 @@ export class HeapMemory {
   /** @throws {HeapCorruptedError} Always, about the 64 bits at an offset. */
   corrupted(offset: number, what: string): never {
     throw new HeapCorruptedError(this.addressOf(offset), this.long(offset), what);
+  }
+
+  /** @throws {HeapCorruptedError} Always, about the pointer at an offset. */
+  badLink(offset: number): never {
+    this.corrupted(offset, "no address of a node in the heap");
   }
 
   /** Copies bytes out, over page boundaries. */

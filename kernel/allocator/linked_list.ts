@@ -16,6 +16,7 @@
  * never joins neighbours: its heap wears out. The default is what grown-up lists do.
  */
 import { alignUp, Allocator, type HeapProblem, type Region } from "./allocator.ts";
+import { ListWalk, NODE_SIZE } from "./list_walk.ts";
 import { verifyList } from "./linked_list_verify.ts";
 import { type HeapMemory, NONE } from "./heap_memory.ts";
 
@@ -48,9 +49,6 @@ export const NAIVE_POLICY: LinkedListPolicy = {
   padding: "lost",
 };
 
-/** Bytes of a node, and so of the smallest region. */
-export const NODE_SIZE = 16;
-
 /** What a request takes: a multiple of 8 and of its alignment, with room for a node. */
 export function regionSize(size: number, align: number): number {
   const rounded = alignUp(size, align < 8 ? 8 : align);
@@ -62,6 +60,7 @@ export class LinkedListAllocator extends Allocator {
   readonly policy: LinkedListPolicy;
   /** More nodes than this are a circle. */
   readonly #most: number;
+  readonly #walk: ListWalk;
   readonly #keepsPadding: boolean;
   #head = NONE;
   /** Of next fit: the node after which the search starts. */
@@ -80,6 +79,7 @@ export class LinkedListAllocator extends Allocator {
     this.name = `linked list (${fit} fit, by ${order}, ` +
       `${coalesce ? "joined" : "not joined"}, padding ${padding})`;
     this.#most = memory.size / NODE_SIZE;
+    this.#walk = new ListWalk(memory);
     this.#keepsPadding = padding === "kept";
     if (memory.size > 0) this.#insert(0, memory.size);
   }
@@ -149,32 +149,35 @@ export class LinkedListAllocator extends Allocator {
     return rest === 0 || rest >= NODE_SIZE ? start : NONE;
   }
 
-  /** The first region behind `before` that fits. @param last The last one to look at, or NONE. */
+  /**
+   * The first region behind `before` that fits.
+   *
+   * @param last The last one to look at, or {@linkcode NONE}.
+   */
   #searchFirst(before: number, last: number, need: number, align: number): boolean {
-    const { memory } = this;
-    const most = this.#most;
-    let node = before === NONE ? this.#head : memory.link(before + 8);
-    let seen = 0;
-    while (node !== NONE) {
-      if (++seen > most) this.#circle(node);
-      const length = memory.word(node);
-      if (length >= need) {
-        const start = this.#fits(node, length, need, align);
-        if (start !== NONE) {
-          this.#before = before;
-          this.#found = node;
-          this.#length = length;
-          this.#start = start;
-          this.visited += seen;
-          return true;
-        }
+    const walk = this.#walk;
+    walk.begin();
+    let node = before === NONE ? this.#head : this.memory.link(before + 8);
+    let found = false;
+    while (!found && walk.toSize(before, node, need, last)) {
+      node = walk.found;
+      const length = this.memory.word(node);
+      const start = this.#fits(node, length, need, align);
+      if (start !== NONE) {
+        this.#before = walk.before;
+        this.#found = node;
+        this.#length = length;
+        this.#start = start;
+        found = true;
+      } else if (node === last) {
+        break;
+      } else {
+        before = node;
+        node = this.memory.link(node + 8);
       }
-      if (node === last) break;
-      before = node;
-      node = memory.link(node + 8);
     }
-    this.visited += seen;
-    return false;
+    this.visited += walk.seen;
+    return found;
   }
 
   #searchNext(need: number, align: number): boolean {
@@ -247,16 +250,12 @@ export class LinkedListAllocator extends Allocator {
   /** Keeps the list in the order of addresses; joins if asked to. */
   #insertByAddress(offset: number, length: number): void {
     const { memory } = this;
-    const most = this.#most;
-    let before = NONE;
-    let node = this.#head;
-    let seen = 0;
-    while (node !== NONE && node < offset) {
-      if (++seen > most) this.#circle(node);
-      before = node;
-      node = memory.link(node + 8);
-    }
-    this.visited += seen;
+    const walk = this.#walk;
+    walk.begin();
+    walk.toAddress(this.#head, offset);
+    this.visited += walk.seen;
+    const before = walk.before;
+    let node = walk.found;
     if (this.policy.coalesce) {
       if (node !== NONE && offset + length === node) {
         length += memory.word(node);
