@@ -42,7 +42,7 @@ export {
 export type { CpuDoor } from "./cpu_door.ts";
 export type { Snapshot } from "./snapshot.ts";
 export { MachineStopped, type StopCause, type StopReason } from "./stop.ts";
-export { type Bar, type BarLink, type Bars, bars, type Block } from "./views/bars.ts";
+export { type Bar, type BarLink, type Bars, bars, type Block, holes } from "./views/bars.ts";
 export { type BitField, type BitFields, bitFields } from "./views/bit_fields.ts";
 export { type BlockMap, blockMap, type MapBlock } from "./views/block_map.ts";
 export { type Drawing, type MimeBundle, Picture } from "./views/display.ts";
