@@ -92,14 +92,16 @@ export class AddressSpace {
         return table;
       }
       let flags = flagsOf(entry);
-      if (isPresent(entry)) {
+      const frame = frames.frameAt(addressOf(entry));
+      // A device's memory has no users: both sides go on with the same.
+      if (isPresent(entry) && frames.users(frame) > 0) {
         if ((flags & PageTableFlags.WRITABLE) !== 0n) {
           flags = flags & ~PageTableFlags.WRITABLE | COPY_ON_WRITE;
           const flush = expect(this.mapper.updateFlags(page, flags), "copyOnWrite");
           if (this.active) flush.flush();
           else flush.ignore();
         }
-        frames.share(frames.frameAt(addressOf(entry)));
+        frames.share(frame);
       }
       copy.mapper.writeEntry(page, BigInt(addressOf(entry)) | flags);
     }

@@ -48,6 +48,12 @@ interface Spot {
   readonly entry: bigint;
 }
 
+/** A walk that ended above the wanted level, at an entry that maps a huge page. */
+interface HugeSpot {
+  readonly kind: "huge";
+  readonly spot: Spot;
+}
+
 /** What a mapper works on, when it is not the active address space of a machine. */
 export interface MapperOptions {
   /** The level 4 table's frame. By default that of CR3, looked up anew for each operation. */
@@ -193,7 +199,7 @@ export class Mapper {
     }
     const result = this.#do((root) => {
       const spot = this.#walk(root, page.start, level);
-      if (spot.kind !== "spot") return spot;
+      if (spot.kind !== "spot") return refusal(spot);
       const { place, index, entry } = spot;
       if (!isPresent(entry)) return { kind: "PageNotMapped", level } as const;
       if (level < 4 && isHuge(entry)) return { kind: "ParentEntryHugePage", level } as const;
@@ -331,7 +337,7 @@ export class Mapper {
     root: PhysAddr,
     address: bigint,
     downTo: Level,
-  ): Spot | PageNotMapped | (ParentEntryHugePage & { readonly spot: Spot }) {
+  ): Spot | PageNotMapped | HugeSpot {
     let place: TablePlace = { root, level: 4, address, frame: root };
     for (;;) {
       const index = tableIndex(address, place.level);
@@ -340,7 +346,7 @@ export class Mapper {
       const spot: Spot = { kind: "spot", place, index, entry };
       if (level === downTo) return spot;
       if (!isPresent(entry)) return { kind: "PageNotMapped", level };
-      if (level < 4 && isHuge(entry)) return { kind: "ParentEntryHugePage", level, spot };
+      if (level < 4 && isHuge(entry)) return { kind: "huge", spot };
       place = { root, level: level - 1 as Level, address, frame: addressOf(entry) };
     }
   }
@@ -376,7 +382,7 @@ export class Mapper {
   /** The present entry of a page. */
   #find(root: PhysAddr, page: Page): Spot | PageNotMapped | ParentEntryHugePage {
     const spot = this.#walk(root, page.start, levelOf(page.size));
-    if (spot.kind !== "spot") return spot;
+    if (spot.kind !== "spot") return refusal(spot);
     const { level } = spot.place;
     const mapsPage = isPresent(spot.entry) && (level === 1 || isHuge(spot.entry));
     return mapsPage ? spot : { kind: "PageNotMapped", level };
@@ -412,6 +418,12 @@ export class Mapper {
     }
     this.access.removeTable(parent, index, table, frames);
   }
+}
+
+function refusal(result: PageNotMapped | HugeSpot): PageNotMapped | ParentEntryHugePage {
+  return result.kind === "huge"
+    ? { kind: "ParentEntryHugePage", level: result.spot.place.level }
+    : result;
 }
 
 function leafFlags(page: Page, flags: Flags): Flags {
