@@ -57,6 +57,11 @@ export class InterruptDescriptorTable {
     this.#host = host;
   }
 
+  /** Fills the table with gates that are not present. The kernel does it once. */
+  clear(): void {
+    for (let vector = 0; vector < VECTORS; vector++) this.removeHandler(vector);
+  }
+
   /** LIDT. */
   load(): void {
     this.#host.machine.cpu.lidt(IMAGE.IDT, VECTORS * 16 - 1);
@@ -100,7 +105,14 @@ export class InterruptDescriptorTable {
   /** Makes a gate not present. */
   removeHandler(which: string | number): void {
     const vector = vectorNumber(which);
-    this.#write(vector, 0n, 0n);
+    // With its type, so that the CPU finds it not present, and not wrong.
+    const { low, upper } = encodeGate({
+      kind: "interrupt",
+      size: 8,
+      selector: 0,
+      present: false,
+    });
+    this.#write(vector, low, upper);
     this.#handlers.delete(vector);
   }
 

@@ -15,6 +15,11 @@ import type { Static32 } from "./statics.ts";
 
 export const InterruptIndex = { Timer: PIC_1_OFFSET, Keyboard: PIC_1_OFFSET + 1 } as const;
 
+/** The timer's command port, its channel 0, and the command: both bytes, mode 2, binary. */
+const TIMER = { COMMAND: 0x43, CHANNEL_0: 0x40, RATE_GENERATOR: 0x34 } as const;
+/** What the timer counts, per second. */
+const TIMER_HZ = 1_193_182;
+
 /** The controller's data port. */
 const KEYBOARD_PORT = 0x60;
 
@@ -60,6 +65,7 @@ export class Interrupts {
   /** Loads an IDT with the handlers for what programs do wrong. */
   initExceptions(): void {
     const { idt } = this.#kernel;
+    idt.clear();
     idt.setHandler("breakpoint", (frame) => this.breakpoint(frame));
     idt.setHandler("divide error", (frame) => this.fatal("DIVIDE ERROR", frame));
     idt.setHandler("invalid opcode", (frame) => this.fatal("INVALID OPCODE", frame));
@@ -91,6 +97,24 @@ export class Interrupts {
     }
     this.pics.initialize();
     cpu.sti();
+  }
+
+  /**
+   * Programs the timer. The firmware leaves it at 18.2 ticks a second.
+   *
+   * @param hz 19 to 596,591.
+   */
+  setTimerFrequency(hz: number): void {
+    const divisor = Math.round(TIMER_HZ / hz);
+    if (!(divisor >= 2 && divisor <= 0xffff)) {
+      throw new RangeError(`Cannot set the timer to ${hz} Hz: not within 19 and 596591`);
+    }
+    this.#kernel.withoutInterrupts(() => {
+      const { cpu } = this.#kernel;
+      cpu.outb(TIMER.COMMAND, TIMER.RATE_GENERATOR);
+      cpu.outb(TIMER.CHANNEL_0, divisor & 0xff);
+      cpu.outb(TIMER.CHANNEL_0, divisor >> 8);
+    });
   }
 
   breakpoint(frame: InterruptStackFrame): void {
