@@ -20,6 +20,12 @@ import { IMAGE } from "./layout.ts";
 
 export const DOUBLE_FAULT_IST_INDEX = 0;
 
+/**
+ * Top of the double faults' stack. A little is left above it: should an interrupt come on vector 8,
+ * its gate looks for an error code that is not there, and the frame seems to end above the top.
+ */
+const INTERRUPT_STACK_TOP = IMAGE.IST_STACK_END - 64;
+
 /** A descriptor: eight bytes, or sixteen as two values. */
 export type Descriptor = readonly [bigint] | readonly [low: bigint, upper: bigint];
 
@@ -110,7 +116,7 @@ export class Gdt {
   init(): void {
     const { machine } = this.#host;
     const { cpu } = machine;
-    this.setInterruptStack(DOUBLE_FAULT_IST_INDEX, IMAGE.IST_STACK_END);
+    this.setInterruptStack(DOUBLE_FAULT_IST_INDEX, INTERRUPT_STACK_TOP);
     cpu.store16(IMAGE.TSS + TSS64.IO_MAP_BASE, TSS_BYTES);
     const table = new GlobalDescriptorTable(machine, IMAGE.GDT);
     const selectors = {

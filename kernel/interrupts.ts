@@ -37,6 +37,8 @@ export class Interrupts {
   readonly keyboard: Keyboard;
   /** What the keyboard handler does with a scancode: decode it and print, by default. */
   onScancode: (scancode: number) => void;
+  /** Called by the timer's handler after its EOI: sleeping tasks, then the scheduler. */
+  readonly onTimer = new Set<(frame: TrapFrame) => void>();
 
   readonly #kernel: Kernel;
   readonly #ticks: Static32;
@@ -90,7 +92,7 @@ export class Interrupts {
   /** Programs the controllers, sets the handlers and enables interrupts. */
   initHardware(): void {
     const { cpu, idt } = this.#kernel;
-    idt.setHandler(InterruptIndex.Timer, () => this.timer());
+    idt.setHandler(InterruptIndex.Timer, (frame) => this.timer(frame));
     idt.setHandler(InterruptIndex.Keyboard, () => this.keyboardInterrupt());
     for (const vector of [PIC_1_OFFSET + 7, PIC_2_OFFSET + 7]) {
       idt.setHandler(vector, () => this.lastLine(vector));
@@ -140,10 +142,11 @@ export class Interrupts {
     this.#kernel.panic(`EXCEPTION: DOUBLE FAULT\n${frame}`);
   }
 
-  timer(): void {
+  timer(frame: TrapFrame): void {
     this.#ticks.value += 1;
     if (this.options.dots) this.#kernel.print(".");
     this.endOfInterrupt(InterruptIndex.Timer);
+    for (const listener of this.onTimer) listener(frame);
   }
 
   keyboardInterrupt(): void {

@@ -23,6 +23,7 @@ import { Mutex } from "./spin.ts";
 import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.ts";
 import { type KernelTest, runTests } from "./testing.ts";
 import { Statics } from "./statics.ts";
+import { Tasks } from "./task/mod.ts";
 import { IDLE, kernelText } from "./stubs.ts";
 import { Text } from "./text.ts";
 import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
@@ -60,6 +61,8 @@ export class Kernel {
   readonly gdt: Gdt;
   readonly idt: InterruptDescriptorTable;
   readonly interrupts: Interrupts;
+  /** Asynchronous tasks and their executors. */
+  readonly tasks: Tasks;
   /** The lock around the screen's writer. */
   readonly writerLock: Mutex;
   readonly writer: Writer;
@@ -119,6 +122,7 @@ export class Kernel {
     this.serialLock = new Mutex(this, "SERIAL1", this.statics.reserve("SERIAL1", 4, 4));
     this.serial = new SerialPort(cpu);
     this.interrupts = new Interrupts(this, { dots: stage === "interrupts" });
+    this.tasks = new Tasks(this);
     this.#dispatcher = new Dispatcher({
       machine,
       idt: this.idt,
@@ -325,7 +329,11 @@ export class Kernel {
     const enabled = cpu.eflags.if;
     let more = false;
     for (const work of [...this.#idleWork]) more = work() || more;
-    if (more) return IDLE.AGAIN;
+    if (more) {
+      // Work that found nothing left interrupts disabled, for `sti; hlt`.
+      if (enabled && !cpu.eflags.if) cpu.sti();
+      return IDLE.AGAIN;
+    }
     return enabled ? IDLE.ENABLE_AND_HALT : IDLE.HALT;
   }
 

@@ -17,3 +17,4 @@ export { Mutex } from "./spin.ts";
 export { type Stage, STAGES } from "./stages.ts";
 export { exitQemu, type KernelTest, QemuExitCode, runTests, testRunner } from "./testing.ts";
 export { BUFFER_HEIGHT, BUFFER_WIDTH, Color, colorCode } from "./vga_buffer.ts";
+export * from "./task/mod.ts";

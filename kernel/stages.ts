@@ -27,7 +27,7 @@ export const STAGE_INIT: Readonly<Record<Stage, (kernel: Kernel) => void>> = {
   interrupts: (kernel) => kernel.interrupts.initHardware(),
   paging: (kernel) => kernel.interrupts.initPageFault(),
   heap: () => {},
-  async: () => {},
+  async: (kernel) => kernel.tasks.init(),
 };
 
 /** Whether `stage` has what `needed` brings. */

@@ -285,15 +285,6 @@ export class Cpu implements CpuContext {
     this.#deliver(deliverInterrupt(this, vector, "int"));
   }
 
-  /** Ends an interrupt shadow that was there before this instruction. */
-  leaveShadow(): void {
-    const shadow = this.state.word(STATE.shadow);
-    if (shadow !== 0 && this.#shadowSeen) this.state.setWord(STATE.shadow, 0);
-    this.#shadowSeen = this.state.word(STATE.shadow) !== 0;
-  }
-
-  #shadowSeen = false;
-
   /** Step 4 of the story: the block at RIP, for at most `most` instructions. */
   #runBlock(most: number): void {
     const i32 = this.state.i32;

@@ -326,8 +326,10 @@ export class Intrinsics {
         cpu.passTime();
         while (cpu.deliverWaiting()) this.#return(here);
         try {
+          const shadow = cpu.state.word(STATE.shadow);
           const result = action();
-          cpu.leaveShadow();
+          // A shadow lasts for one instruction: the one that this was.
+          if (shadow !== 0) cpu.state.setWord(STATE.shadow, 0);
           return result;
         } catch (error) {
           if (error !== GUEST_FAULT) throw error;
