@@ -7,7 +7,8 @@ import { run } from "./run.ts";
 export async function main(words: readonly string[], host = denoHost()): Promise<number> {
   const parsed = parseArguments(words);
   if (!("image" in parsed)) {
-    (parsed.status === 0 ? host.write : host.error)(parsed.text);
+    if (parsed.status === 0) host.write(parsed.text);
+    else host.error(parsed.text);
     return parsed.status;
   }
   return await run(parsed, host);

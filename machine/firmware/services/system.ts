@@ -14,6 +14,7 @@
  * @see IBM PS/2 and PC BIOS Interface Technical Reference, "Interrupt 15h"
  * @see ACPI Specification, "INT 15H, E820H - Query System Address Map"
  */
+import { OUTPUT_PORT, PS2_COMMAND, PS2_PORT } from "../../devices/ps2_controller_spec.ts";
 import { BDA, EBDA_SEGMENT } from "../bda.ts";
 import type { BiosCall } from "../bios_call.ts";
 import { ROM_SEGMENT, ROM_TABLE } from "../rom.ts";
@@ -23,6 +24,8 @@ import { startWait, stopWait } from "./wait.ts";
 const SMAP = 0x534d_4150;
 const A20_PORT = 0x92;
 const A20_BIT = 0x02;
+/** Of the keyboard controller: no reset, and its clock and data lines free. */
+const OUTPUTS = 0xdd;
 
 export function systemService(call: BiosCall): void {
   if (answer(call)) call.leaveTo("systemDone");
@@ -81,11 +84,14 @@ function a20(call: BiosCall): void {
   const control = ports.read(A20_PORT, 1);
   switch (cpu.al) {
     case 0:
-      ports.write(A20_PORT, control & ~A20_BIT & 0xff, 1);
+    case 1: {
+      // Either of the two gates keeps the line on.
+      const on = cpu.al === 1;
+      ports.write(A20_PORT, on ? control | A20_BIT : control & ~A20_BIT & 0xff, 1);
+      ports.write(PS2_PORT.COMMAND, PS2_COMMAND.WRITE_OUTPUT_PORT, 1);
+      ports.write(PS2_PORT.DATA, on ? OUTPUTS | OUTPUT_PORT.A20 : OUTPUTS, 1);
       break;
-    case 1:
-      ports.write(A20_PORT, control | A20_BIT, 1);
-      break;
+    }
     case 2:
       cpu.al = control >> 1 & 1;
       break;
