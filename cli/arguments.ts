@@ -69,6 +69,7 @@ export function parseArguments(words: readonly string[]): RunArguments | Refusal
   const state: { run?: RunArguments } = {};
   const program = new Command("ring0")
     .description("Runs operating systems on an x86-64 PC made of TypeScript.")
+    .addHelpText("after", NOTES)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => out.push(text),
