@@ -138,7 +138,7 @@ export function ruleViolations(notebook: Notebook): string[] {
     if (count > MOST_LINES) wrong.push(`${name} has ${count} lines, more than ${MOST_LINES}`);
     if (cell.execution_count !== null) wrong.push(`${name} has an execution count`);
     if (/\bDeno\.jupyter\b/.test(source)) wrong.push(`${name} works in Jupyter only`);
-    for (const [, specifier] of source.matchAll(/\bfrom\s+"([^"]*)"|\bimport\("/g)) {
+    for (const [, specifier] of source.matchAll(/\bfrom\s+"([^"]*)"|\bimport\(/g)) {
       if (!IMPORTS.test(specifier ?? "")) wrong.push(`${name} imports ${specifier}`);
     }
   });
