@@ -7,6 +7,7 @@
 import { type Machine, type PhysAddr, virtAddr } from "../../machine/mod.ts";
 import type { FrameAllocator } from "../memory.ts";
 import { FlushLedger, MapperFlush } from "./mapper_flush.ts";
+import { refusal, TableWalker } from "./table_walker.ts";
 import type { PageTableAccess, TablePlace } from "./page_table_access.ts";
 import {
   ENTRY_COUNT,
@@ -16,7 +17,6 @@ import {
   PAGE_SIZE,
   PhysFrame,
   sizeAt,
-  tableIndex,
 } from "./page.ts";
 import {
   addressOf,
@@ -33,26 +33,11 @@ import type {
   FrameAllocationFailed,
   InvalidFrameAddress,
   MapToError,
-  PageNotMapped,
   ParentEntryHugePage,
   TranslateResult,
   UnmapError,
   Unmapped,
 } from "./results.ts";
-
-/** An entry that a walk stopped at, in its table. */
-interface Spot {
-  readonly kind: "spot";
-  readonly place: TablePlace;
-  readonly index: number;
-  readonly entry: bigint;
-}
-
-/** A walk that ended above the wanted level, at an entry that maps a huge page. */
-interface HugeSpot {
-  readonly kind: "huge";
-  readonly spot: Spot;
-}
 
 /** What a mapper works on, when it is not the active address space of a machine. */
 export interface MapperOptions {
@@ -71,10 +56,12 @@ export class Mapper {
   readonly ledger: FlushLedger;
   readonly #machine: Machine;
   readonly #root: PhysAddr | undefined;
+  readonly #walker: TableWalker;
 
   constructor(machine: Machine, access: PageTableAccess, options: MapperOptions = {}) {
     this.#machine = machine;
     this.access = access;
+    this.#walker = new TableWalker(access);
     this.#root = options.root;
     this.ledger = options.ledger ?? new FlushLedger(machine);
   }
@@ -118,7 +105,7 @@ export class Mapper {
       throw new RangeError(`Cannot map ${page} to ${frame}: their sizes differ`);
     }
     const spot = this.#do((root) => {
-      const found = this.#descend(root, page, frames, parentFlags);
+      const found = this.#walker.descend(root, page, frames, parentFlags);
       if (found.kind !== "spot") return found;
       const { place, index, entry } = found;
       if (isPresent(entry)) {
@@ -155,7 +142,7 @@ export class Mapper {
    */
   unmap(page: Page): Unmapped | UnmapError {
     const result = this.#do((root) => {
-      const spot = this.#find(root, page);
+      const spot = this.#walker.find(root, page);
       if (spot.kind !== "spot") return spot;
       const frame = frameOf(spot.entry, page.size);
       if (frame.kind === "frame") this.access.store(spot.place, spot.index, 0n);
@@ -175,7 +162,7 @@ export class Mapper {
   updateFlags(page: Page, flags: Flags): MapperFlush | FlagUpdateError {
     checkFlags(flags);
     const result = this.#do((root) => {
-      const spot = this.#find(root, page);
+      const spot = this.#walker.find(root, page);
       if (spot.kind !== "spot") return spot;
       const { place, index, entry } = spot;
       this.access.store(place, index, entryOf(addressOf(entry), leafFlags(page, flags)));
@@ -198,7 +185,7 @@ export class Mapper {
       throw new RangeError(`Cannot change level ${level} above ${page}: it has no such parent`);
     }
     const result = this.#do((root) => {
-      const spot = this.#walk(root, page.start, level);
+      const spot = this.#walker.walk(root, page.start, level);
       if (spot.kind !== "spot") return refusal(spot);
       const { place, index, entry } = spot;
       if (!isPresent(entry)) return { kind: "PageNotMapped", level } as const;
@@ -220,7 +207,7 @@ export class Mapper {
   translate(address: number | bigint): TranslateResult {
     const at = virtAddr(address);
     return this.#do((root) => {
-      const spot = this.#walk(root, at, 1);
+      const spot = this.#walker.walk(root, at, 1);
       if (spot.kind === "PageNotMapped") return spot;
       const { place, entry } = spot.kind === "spot" ? spot : spot.spot;
       if (!isPresent(entry)) return { kind: "PageNotMapped", level: place.level };
@@ -249,7 +236,7 @@ export class Mapper {
     frames: FrameAllocator,
     parentFlags: Flags = PRESENT | WRITABLE,
   ): PhysFrame | ParentEntryHugePage | FrameAllocationFailed {
-    const spot = this.#do((root) => this.#descend(root, page, frames, parentFlags));
+    const spot = this.#do((root) => this.#walker.descend(root, page, frames, parentFlags));
     return spot.kind === "spot" ? PhysFrame.fromStartAddress(spot.place.frame) : spot;
   }
 
@@ -259,7 +246,7 @@ export class Mapper {
    */
   readEntry(page: Page): bigint | undefined {
     return this.#do((root) => {
-      const spot = this.#walk(root, page.start, levelOf(page.size));
+      const spot = this.#walker.walk(root, page.start, levelOf(page.size));
       return spot.kind === "spot" ? spot.entry : undefined;
     });
   }
@@ -271,7 +258,7 @@ export class Mapper {
    */
   writeEntry(page: Page, entry: bigint): boolean {
     return this.#do((root) => {
-      const spot = this.#walk(root, page.start, levelOf(page.size));
+      const spot = this.#walker.walk(root, page.start, levelOf(page.size));
       if (spot.kind !== "spot") return false;
       this.access.store(spot.place, spot.index, entry);
       return true;
@@ -287,7 +274,7 @@ export class Mapper {
   tables(): TablePlace[] {
     return this.#do((root) => {
       const found: TablePlace[] = [];
-      this.#collect({ root, level: 4, address: 0n, frame: root }, found);
+      this.#walker.collect({ root, level: 4, address: 0n, frame: root }, found);
       return found;
     });
   }
@@ -306,7 +293,7 @@ export class Mapper {
   removeTables(indexes: Iterable<number>, frames: FrameAllocator): void {
     this.#do((root) => {
       const top: TablePlace = { root, level: 4, address: 0n, frame: root };
-      for (const index of indexes) this.#removeBelow(top, index, frames);
+      for (const index of indexes) this.#walker.removeBelow(top, index, frames);
     });
   }
 
@@ -331,99 +318,6 @@ export class Mapper {
       this.access.end();
     }
   }
-
-  /** Walks down to a level, as far as there are tables. */
-  #walk(
-    root: PhysAddr,
-    address: bigint,
-    downTo: Level,
-  ): Spot | PageNotMapped | HugeSpot {
-    let place: TablePlace = { root, level: 4, address, frame: root };
-    for (;;) {
-      const index = tableIndex(address, place.level);
-      const entry = this.access.load(place, index);
-      const { level } = place;
-      const spot: Spot = { kind: "spot", place, index, entry };
-      if (level === downTo) return spot;
-      if (!isPresent(entry)) return { kind: "PageNotMapped", level };
-      if (level < 4 && isHuge(entry)) return { kind: "huge", spot };
-      place = { root, level: level - 1 as Level, address, frame: addressOf(entry) };
-    }
-  }
-
-  /** Walks down to a page's entry, making the tables that are missing. */
-  #descend(
-    root: PhysAddr,
-    page: Page,
-    frames: FrameAllocator,
-    parentFlags: Flags,
-  ): Spot | ParentEntryHugePage | FrameAllocationFailed {
-    const address: bigint = page.start;
-    const flags = parentFlags | PRESENT;
-    let place: TablePlace = { root, level: 4, address, frame: root };
-    for (;;) {
-      const index = tableIndex(address, place.level);
-      const entry = this.access.load(place, index);
-      const { level } = place;
-      if (level === levelOf(page.size)) return { kind: "spot", place, index, entry };
-      let frame: PhysAddr | undefined = addressOf(entry);
-      if (!isPresent(entry)) {
-        frame = this.access.createTable(place, index, flags, frames, address);
-        if (frame === undefined) return { kind: "FrameAllocationFailed" };
-      } else if (level < 4 && isHuge(entry)) {
-        return { kind: "ParentEntryHugePage", level };
-      } else if ((entry & flags) !== flags) {
-        this.access.store(place, index, entry | flags);
-      }
-      place = { root, level: level - 1 as Level, address, frame };
-    }
-  }
-
-  /** The present entry of a page. */
-  #find(root: PhysAddr, page: Page): Spot | PageNotMapped | ParentEntryHugePage {
-    const spot = this.#walk(root, page.start, levelOf(page.size));
-    if (spot.kind !== "spot") return refusal(spot);
-    const { level } = spot.place;
-    const mapsPage = isPresent(spot.entry) && (level === 1 || isHuge(spot.entry));
-    return mapsPage ? spot : { kind: "PageNotMapped", level };
-  }
-
-  #collect(place: TablePlace, found: TablePlace[]): void {
-    found.push(place);
-    if (place.level === 1) return;
-    for (let index = 0; index < ENTRY_COUNT; index++) {
-      const child = this.#child(place, index);
-      if (child !== undefined) this.#collect(child, found);
-    }
-  }
-
-  /** The table below an entry. */
-  #child(place: TablePlace, index: number): TablePlace | undefined {
-    const { root, level } = place;
-    if (level === 1 || (level === 4 && this.access.ownsRootEntry(index))) return undefined;
-    const entry = this.access.load(place, index);
-    if (!isPresent(entry) || (level < 4 && isHuge(entry))) return undefined;
-    // A table that contains itself, by whoever made it, is no table below.
-    if (addressOf(entry) === root) return undefined;
-    let address = place.address | BigInt(index) << BigInt(3 + 9 * level);
-    if (level === 4 && index >= ENTRY_COUNT / 2) address |= 0xffff_0000_0000_0000n;
-    return { root, level: level - 1 as Level, address, frame: addressOf(entry) };
-  }
-
-  #removeBelow(parent: TablePlace, index: number, frames: FrameAllocator): void {
-    const table = this.#child(parent, index);
-    if (table === undefined) return;
-    if (table.level > 1) {
-      for (let i = 0; i < ENTRY_COUNT; i++) this.#removeBelow(table, i, frames);
-    }
-    this.access.removeTable(parent, index, table, frames);
-  }
-}
-
-function refusal(result: PageNotMapped | HugeSpot): PageNotMapped | ParentEntryHugePage {
-  return result.kind === "huge"
-    ? { kind: "ParentEntryHugePage", level: result.spot.place.level }
-    : result;
 }
 
 function leafFlags(page: Page, flags: Flags): Flags {

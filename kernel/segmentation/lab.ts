@@ -29,6 +29,7 @@ import {
   SYSTEM_TYPE,
   VECTOR,
 } from "../../machine/mod.ts";
+import type { Compaction, DoesNotFit, Hole, Instance, Occupied, RunOutcome } from "./results.ts";
 import { DONE_VECTOR, kernel, program, PROGRAM_BYTES } from "./program.ts";
 
 /** Places in memory, above the arena; physical and linear. */
@@ -52,61 +53,6 @@ const WINDOW = (GDT_ENTRIES - 1) * 8;
 const TSS = { ESP0: 4, SS0: 8, IO_MAP: 102, LIMIT: 103 } as const;
 const CONTEXT = { EAX: 0, EBX: 4, ECX: 8, EIP: 12, ESP: 16, EFLAGS: 20, BYTES: 32 } as const;
 const RUN_INSTRUCTIONS = 10_000;
-
-/** A program in memory. */
-export interface Instance {
-  readonly kind: "instance";
-  readonly id: number;
-  /** Base of its segments: where it is in physical memory. */
-  readonly offset: number;
-  /** In bytes. */
-  readonly size: number;
-  /** Selectors of its segments. */
-  readonly code: number;
-  readonly data: number;
-}
-
-/** Free memory between programs. */
-export interface Hole {
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** No hole is large enough. When `free` is: external fragmentation. */
-export interface DoesNotFit {
-  readonly kind: "DoesNotFit";
-  readonly needed: number;
-  /** All holes together. */
-  readonly free: number;
-  readonly largestHole: number;
-}
-
-/** The wanted place is not free. */
-export interface Occupied {
-  readonly kind: "Occupied";
-}
-
-/** How a program gave control back. */
-export type RunOutcome =
-  /** It said so. `value` is its EAX. */
-  | { readonly kind: "done"; readonly value: number }
-  /** The CPU stopped it. `eip` is the offset of the instruction. */
-  | {
-    readonly kind: "fault";
-    readonly vector: number;
-    readonly errorCode: number;
-    readonly eip: number;
-  }
-  /** It would not come back. */
-  | { readonly kind: "budget" };
-
-/** What compaction did. */
-export interface Compaction {
-  readonly moves: readonly { readonly id: number; readonly from: number; readonly to: number }[];
-  readonly bytesMoved: number;
-  /** Instructions that it took, in which no program ran. */
-  readonly instructions: number;
-}
 
 export interface SegmentationOptions {
   /** Size of the memory for programs, from physical address 0 on. Default 500 bytes. */

@@ -1,7 +1,8 @@
 /** Chapter 8: segments, their fragmentation and its cure, on a CPU in protected mode. */
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { asm32, Machine } from "../../../machine/mod.ts";
-import { type Instance, SegmentationLab } from "../../../kernel/segmentation/lab.ts";
+import { SegmentationLab } from "../../../kernel/segmentation/lab.ts";
+import type { Instance } from "../../../kernel/segmentation/results.ts";
 
 const GP = 13;
 const SS = 12;
