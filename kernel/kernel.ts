@@ -161,6 +161,7 @@ export class Kernel {
   /** Prints on the screen. @see {@linkcode format} for the holes. */
   print(text: string, ...args: readonly unknown[]): void {
     const formatted = format(text, ...args);
+    this.wake();
     const write = () => this.writerLock.with(() => this.writer.writeString(formatted));
     if (this.printWithoutInterrupts) this.withoutInterrupts(write);
     else write();
@@ -173,6 +174,7 @@ export class Kernel {
   /** Prints on the first serial port. */
   serialPrint(text: string, ...args: readonly unknown[]): void {
     const formatted = format(text, ...args);
+    this.wake();
     const write = () => this.serialLock.with(() => this.serial.writeString(formatted));
     if (this.printWithoutInterrupts) this.withoutInterrupts(write);
     else write();
@@ -221,8 +223,17 @@ export class Kernel {
     return this.panicHandler(panicInfo(format(message, ...args)));
   }
 
-  /** Ends a HLT: the idle loop asks for work again. */
+  /**
+   * Ends a HLT: the idle loop asks for work again. To be called before the host drives the kernel.
+   *
+   * @throws {TypeError} If a user program runs: kernel code needs ring 0.
+   */
   wake(): void {
+    if (this.depth === 0 && this.cpu.cpl !== 0) {
+      throw new TypeError(
+        `Cannot run kernel code now: the CPU is in ring ${this.cpu.cpl}; run until it is in ring 0`,
+      );
+    }
     if (this.cpu.halted) this.cpu.halted = false;
   }
 

@@ -354,8 +354,13 @@ export class Intrinsics {
   #return(here: () => boolean): void {
     const cpu = this.#cpu;
     const end = Math.max(cpu.budgetEnd, cpu.retired) + HANDLER_BUDGET;
-    const stop = cpu.execute(end, here);
-    if (stop !== "returned") this.#stopped(stop);
+    cpu.intrinsics += 1;
+    try {
+      const stop = cpu.execute(end, here);
+      if (stop !== "returned") this.#stopped(stop);
+    } finally {
+      cpu.intrinsics -= 1;
+    }
   }
 
   /** A test for: RIP, RSP and CPL are what they are now. */
