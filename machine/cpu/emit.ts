@@ -7,6 +7,16 @@
  */
 import { FAST, SEG, SEGMENT, SEGMENT_BYTES, STATE } from "../memory/layout.ts";
 import { ACCESS } from "../mmu/access.ts";
+import { binary32, binary64, compare, mask, type Text, unary, word } from "./emit_arithmetic.ts";
+import {
+  arithmeticFlags,
+  conditionText,
+  FLAG_WORDS,
+  flagFrom,
+  type FlagText,
+  flagText,
+  resultFlags,
+} from "./emit_flags.ts";
 import { type FlagName, type MicroOp, type Size, TERMINATORS } from "./microop.ts";
 
 /** First operand of a record in the code arena: behind the routine's number and the position. */
@@ -26,38 +36,8 @@ export interface Lowered {
   readonly leaves: boolean;
 }
 
-/** A value as text: its words, and its size in bytes. */
-interface Text {
-  readonly low: string;
-  readonly high: string;
-  readonly size: Size;
-}
-
-const word = (offset: number) => `I[${offset >> 2}]`;
-const mask = (size: Size) => size === 1 ? "255" : "65535";
-const Z = word(STATE.flagZ);
-const S = word(STATE.flagS);
-const C = word(STATE.flagC);
-const O = word(STATE.flagO);
-const P = word(STATE.flagP);
-const A = word(STATE.flagA);
-
 /** Stands for the index of the following record until the operands are counted. */
 const NEXT = "NEXT";
-
-const FLAG_WORDS: Readonly<Record<FlagName, string>> = { C, P, A, Z, S, O };
-
-/** Conditions with an even code; the odd ones are their negations. */
-const CONDITIONS = [
-  `${O}<0`,
-  `${C}<0`,
-  `${Z}===0`,
-  `(${C}<0||${Z}===0)`,
-  `${S}<0`,
-  `parity(${P}&255)!==0`,
-  `(${S}^${O})<0`,
-  `(${Z}===0||(${S}^${O})<0)`,
-];
 
 /** How an instruction is lowered. */
 export interface LowerOptions {
@@ -160,20 +140,29 @@ class Emitter {
       case "rotl":
       case "mulHighU":
       case "mulHighS":
-        return op.size === 8 ? this.#binary64(op) : this.#binary32(op);
+        if (op.size < 8) {
+          const text = binary32(op.op, op.size, this.#low(op.a), this.#low(op.b));
+          return this.#define(op.to, op.size, text);
+        }
+        this.#line(binary64(op.op, `v${op.to}`, this.#values[op.a], this.#values[op.b]));
+        return this.#name(op.to);
       case "not":
       case "bswap":
       case "clz":
       case "ctz":
       case "popcnt":
-        return this.#unary(op);
+        return this.#define(op.to, op.size, ...unary(op.op, this.#values[op.a]));
       case "eq":
       case "ne":
       case "ltu":
       case "lts":
       case "leu":
       case "les":
-        return this.#define(op.to, 4, `${this.#compare(op)}?1:0`);
+        return this.#define(
+          op.to,
+          4,
+          `${compare(op.op, this.#values[op.a], this.#values[op.b])}?1:0`,
+        );
       case "zext":
       case "trunc":
       case "sext":
@@ -196,18 +185,22 @@ class Emitter {
       case "segment":
         return this.#segment(op);
       case "flagsResult":
-        return this.#flagsResult(op.size, op.a);
+        return this.#setFlags(resultFlags(this.#values[op.a]));
       case "flagsAdd":
       case "flagsSub":
-        return this.#flagsArithmetic(op);
+        return this.#setFlags(arithmeticFlags(
+          op.op === "flagsAdd",
+          op.carry,
+          this.#values[op.a],
+          this.#values[op.b],
+          this.#values[op.result],
+        ));
       case "setFlag":
-        return this.#setFlag(op.flag, this.#low(op.a));
+        return this.#setFlags([flagFrom(op.flag, this.#low(op.a))]);
       case "getFlag":
-        return this.#define(op.to, 4, getFlag(op.flag));
-      case "condition": {
-        const text = CONDITIONS[op.condition >> 1];
-        return this.#define(op.to, 4, (op.condition & 1) === 0 ? `${text}?1:0` : `${text}?0:1`);
-      }
+        return this.#define(op.to, 4, flagText(op.flag));
+      case "condition":
+        return this.#define(op.to, 4, conditionText(op.condition));
       case "if":
         this.#depth++;
         return this.#line(`if(${this.#low(op.a)}!==0){`);
@@ -354,167 +347,6 @@ class Emitter {
     }
   }
 
-  #binary32(op: Extract<MicroOp, { b: number; to: number }> & { size: Size }): void {
-    const { size } = op;
-    const a = this.#low(op.a);
-    const b = this.#low(op.b);
-    const narrow = size < 4;
-    const wrap = (text: string) => narrow ? `(${text})&${mask(size)}` : text;
-    const bits = size * 8;
-    switch (op.op) {
-      case "add":
-        return this.#define(op.to, size, narrow ? wrap(`${a}+${b}`) : `(${a}+${b})|0`);
-      case "sub":
-        return this.#define(op.to, size, narrow ? wrap(`${a}-${b}`) : `(${a}-${b})|0`);
-      case "mul":
-        return this.#define(op.to, size, wrap(`Math.imul(${a},${b})`));
-      case "and":
-        return this.#define(op.to, size, `${a}&${b}`);
-      case "or":
-        return this.#define(op.to, size, `${a}|${b}`);
-      case "xor":
-        return this.#define(op.to, size, `${a}^${b}`);
-      case "shl":
-        return this.#define(op.to, size, wrap(`${a}<<${b}`));
-      case "shr":
-        return this.#define(op.to, size, narrow ? `${a}>>>${b}` : `(${a}>>>${b})|0`);
-      case "sar":
-        return this.#define(
-          op.to,
-          size,
-          narrow ? wrap(`(${a}<<${32 - bits}>>${32 - bits})>>${b}`) : `${a}>>${b}`,
-        );
-      case "rotl":
-        return this.#define(op.to, size, wrap(`(${a}<<${b})|(${a}>>>(${bits}-${b}))`));
-      case "mulHighU":
-        return this.#define(
-          op.to,
-          size,
-          narrow ? `Math.imul(${a},${b})>>>${bits}` : `umulh(${a},${b})`,
-        );
-      case "mulHighS": {
-        const extend = (text: string) => `(${text}<<${32 - bits}>>${32 - bits})`;
-        return this.#define(
-          op.to,
-          size,
-          narrow
-            ? wrap(`Math.imul(${extend(a)},${extend(b)})>>${bits}`)
-            : `(umulh(${a},${b})-(${a}<0?${b}:0)-(${b}<0?${a}:0))|0`,
-        );
-      }
-    }
-  }
-
-  #binary64(op: Extract<MicroOp, { b: number; to: number }>): void {
-    const { low: al, high: ah } = this.#values[op.a];
-    const { low: bl, high: bh } = this.#values[op.b];
-    const n = `v${op.to}`;
-    const pair = (text: string) => {
-      this.#line(text);
-      this.#name(op.to);
-    };
-    switch (op.op) {
-      case "add":
-        return pair(
-          `const ${n}l=(${al}+${bl})|0,${n}h=(${ah}+${bh}+((${n}l>>>0)<(${al}>>>0)?1:0))|0;`,
-        );
-      case "sub":
-        return pair(
-          `const ${n}l=(${al}-${bl})|0,${n}h=(${ah}-${bh}-((${al}>>>0)<(${bl}>>>0)?1:0))|0;`,
-        );
-      case "mul":
-        return pair(
-          `const ${n}l=Math.imul(${al},${bl}),` +
-            `${n}h=(umulh(${al},${bl})+Math.imul(${al},${bh})+Math.imul(${ah},${bl}))|0;`,
-        );
-      case "and":
-        return this.#define(op.to, 8, `${al}&${bl}`, `${ah}&${bh}`);
-      case "or":
-        return this.#define(op.to, 8, `${al}|${bl}`, `${ah}|${bh}`);
-      case "xor":
-        return this.#define(op.to, 8, `${al}^${bl}`, `${ah}^${bh}`);
-      case "shl":
-        return pair(
-          `const ${n}t=${al}<<${bl},${n}l=(${bl}&32)!==0?0:${n}t,` +
-            `${n}h=(${bl}&32)!==0?${n}t:(${ah}<<${bl})|((${al}>>>1)>>>(31-${bl}));`,
-        );
-      case "shr":
-        return pair(
-          `const ${n}t=(${ah}>>>${bl})|0,${n}h=(${bl}&32)!==0?0:${n}t,` +
-            `${n}l=(${bl}&32)!==0?${n}t:(${al}>>>${bl})|((${ah}<<1)<<(31-${bl}));`,
-        );
-      case "sar":
-        return pair(
-          `const ${n}t=${ah}>>${bl},${n}h=(${bl}&32)!==0?${ah}>>31:${n}t,` +
-            `${n}l=(${bl}&32)!==0?${n}t:(${al}>>>${bl})|((${ah}<<1)<<(31-${bl}));`,
-        );
-      case "rotl":
-        return pair(
-          `const ${n}x=(${bl}&32)!==0?${ah}:${al},${n}y=(${bl}&32)!==0?${al}:${ah},` +
-            `${n}l=(${n}x<<${bl})|((${n}y>>>1)>>>(31-(${bl}&31))),` +
-            `${n}h=(${n}y<<${bl})|((${n}x>>>1)>>>(31-(${bl}&31)));`,
-        );
-      case "mulHighU":
-      case "mulHighS":
-        return pair(
-          `const ${n}l=${op.op === "mulHighU" ? "umulh64" : "smulh64"}(${al},${ah},${bl},${bh}),` +
-            `${n}h=${word(STATE.high)};`,
-        );
-    }
-  }
-
-  #unary(op: Extract<MicroOp, { op: "not" | "bswap" | "clz" | "ctz" | "popcnt" }>): void {
-    const { low: a, high: h } = this.#values[op.a];
-    const { size, to } = op;
-    switch (op.op) {
-      case "not":
-        if (size === 8) return this.#define(to, 8, `~${a}`, `~${h}`);
-        return this.#define(to, size, size === 4 ? `~${a}` : `~${a}&${mask(size)}`);
-      case "bswap":
-        if (size === 8) return this.#define(to, 8, `bswap(${h})`, `bswap(${a})`);
-        return this.#define(to, size, size === 4 ? `bswap(${a})` : `bswap(${a})>>>16`);
-      case "clz":
-        if (size === 8) {
-          return this.#define(to, 8, `${h}!==0?Math.clz32(${h}):32+Math.clz32(${a})`);
-        }
-        return this.#define(
-          to,
-          size,
-          size === 4 ? `Math.clz32(${a})` : `Math.clz32(${a})-${32 - size * 8}`,
-        );
-      case "ctz":
-        if (size === 8) return this.#define(to, 8, `${a}!==0?ctz(${a}):32+ctz(${h})`);
-        return this.#define(
-          to,
-          size,
-          size === 4 ? `ctz(${a})` : `ctz(${a}|${2 ** (size * 8)})`,
-        );
-      case "popcnt":
-        if (size === 8) return this.#define(to, 8, `popcnt(${a})+popcnt(${h})`);
-        return this.#define(to, size, `popcnt(${a})`);
-    }
-  }
-
-  #compare(op: Extract<MicroOp, { op: "eq" | "ne" | "ltu" | "lts" | "leu" | "les" }>): string {
-    const { low: al, high: ah } = this.#values[op.a];
-    const { low: bl, high: bh } = this.#values[op.b];
-    const { size } = op;
-    if (op.op === "eq" || op.op === "ne") {
-      const equal = size === 8 ? `(${al}===${bl}&&${ah}===${bh})` : `${al}===${bl}`;
-      return op.op === "eq" ? equal : `!(${equal})`;
-    }
-    const orEqual = op.op === "leu" || op.op === "les";
-    const sign = op.op === "lts" || op.op === "les";
-    const relation = orEqual ? "<=" : "<";
-    if (size === 8) {
-      const top = (text: string) => sign ? text : `(${text}>>>0)`;
-      return `(${ah}===${bh}?(${al}>>>0)${relation}(${bl}>>>0):${top(ah)}<${top(bh)})`;
-    }
-    if (size === 4 && !sign) return `(${al}>>>0)${relation}(${bl}>>>0)`;
-    if (size === 4 || !sign) return `${al}${relation}${bl}`;
-    return `(${al}<<${32 - size * 8})${relation}(${bl}<<${32 - size * 8})`;
-  }
-
   #convert(op: Extract<MicroOp, { from: Size }>): void {
     const a = this.#low(op.a);
     switch (op.op) {
@@ -624,38 +456,11 @@ class Emitter {
     );
   }
 
-  /** Assigns a flag's word, unless nobody will see it. */
-  #flag(flag: FlagName, text: string): void {
-    if (!this.#dead.has(flag)) this.#line(`${FLAG_WORDS[flag]}=${text};`);
-  }
-
-  #flagsResult(size: Size, id: number): void {
-    const { low, high } = this.#values[id];
-    const sign = size === 8 ? high : size === 4 ? low : `${low}<<${32 - size * 8}`;
-    this.#flag("Z", size === 8 ? `${low}|${high}` : low);
-    this.#flag("S", sign);
-    this.#flag("P", low);
-  }
-
-  #flagsArithmetic(op: MicroOp & { op: "flagsAdd" | "flagsSub" }): void {
-    const part = op.size === 8 ? "high" : "low";
-    const a = this.#values[op.a][part];
-    const b = this.#values[op.b][part];
-    const r = this.#values[op.result][part];
-    const up = op.size < 4 ? `<<${32 - op.size * 8}` : "";
-    const add = op.op === "flagsAdd";
-    if (op.carry) {
-      const carry = add ? `(${a}&${b})|((${a}|${b})&~${r})` : `(~${a}&${b})|((~${a}|${b})&${r})`;
-      this.#flag("C", `(${carry})${up}`);
+  /** Assigns the words of flags, but for those that nobody will see. */
+  #setFlags(flags: readonly FlagText[]): void {
+    for (const [flag, text] of flags) {
+      if (!this.#dead.has(flag)) this.#line(`${FLAG_WORDS[flag]}=${text};`);
     }
-    const overflow = add ? `(${a}^${r})&(${b}^${r})` : `(${a}^${b})&(${a}^${r})`;
-    this.#flag("O", `(${overflow})${up}`);
-    this.#flag("A", `${this.#low(op.a)}^${this.#low(op.b)}^${this.#low(op.result)}`);
-  }
-
-  #setFlag(flag: FlagName, value: string): void {
-    if (flag === "Z" || flag === "P") this.#flag(flag, `~${value}&1`);
-    else this.#flag(flag, `${value}<<${flag === "A" ? 4 : 31}`);
   }
 
   #call(op: MicroOp & { op: "call" }): void {
@@ -669,23 +474,6 @@ class Emitter {
     this.#always = true;
     if (op.to < 0) return this.#line(`${call};`);
     this.#define(op.to, op.size, call, word(STATE.high));
-  }
-}
-
-function getFlag(flag: string): string {
-  switch (flag) {
-    case "C":
-      return `${C}>>>31`;
-    case "O":
-      return `${O}>>>31`;
-    case "S":
-      return `${S}>>>31`;
-    case "A":
-      return `(${A}>>>4)&1`;
-    case "Z":
-      return `${Z}===0?1:0`;
-    default:
-      return `parity(${P}&255)`;
   }
 }
 
