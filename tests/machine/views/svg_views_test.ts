@@ -1,5 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { Machine } from "../../../machine/machine.ts";
+import { encodeDescriptor } from "../../../machine/arch/descriptor.ts";
+import { regions } from "../../../machine/views/address_space.ts";
 import { bars, holes } from "../../../machine/views/bars.ts";
 import { bitFields } from "../../../machine/views/bit_fields.ts";
 import { blockMap } from "../../../machine/views/block_map.ts";
@@ -119,6 +121,38 @@ Deno.test("show.addressSpace() ends with tables that contain themselves", () => 
   const machine = walked();
   machine.physical.setU64(0x1000 + 511 * 8, 0x1000n | P | RW);
   checkSvg(machine.show.addressSpace().svg);
+});
+
+Deno.test("regions() joins neighbours of one kind only", () => {
+  const machine = walked();
+  const page = (index: number, entry: bigint) =>
+    machine.physical.setU64(0x8000 + index * 8, entry | P);
+  const rights = RW | US;
+  [
+    0x10_0000n | rights,
+    0x10_1000n | rights,
+    0x10_3000n | rights,
+    0x10_4000n | US,
+    0x10_5000n | US | G,
+  ]
+    .forEach((entry, i) => page(200 + i, entry));
+  const found = regions(machine.mmu.pageTables({ from: 0x80_3fec_8000n, to: 0x80_3fec_cfffn }));
+  deepStrictEqual(
+    found.map(({ physical, pages, global }) => [physical, pages, global]),
+    [[0x10_0000, 2, false], [0x10_3000, 1, false], [0x10_4000, 1, false], [0x10_5000, 1, true]],
+  );
+});
+
+Deno.test("show.gdt() takes the two halves of a TSS descriptor as one", () => {
+  const machine = walked();
+  const { base } = machine.cpu.gdtr;
+  const tss = { kind: "system", type: 11, base: 0x1_2345_6000n, limit: 0x67 } as const;
+  machine.physical.setU64(Number(base) + 0x20, encodeDescriptor(tss));
+  machine.physical.setU64(Number(base) + 0x28, tss.base >> 32n);
+  const lines = machine.show.gdt().text.split("\n");
+  match(lines.at(-1)!, /^ {2}0x20 +TSS \(busy\) +0x123456000 +0x67 +0$/);
+  machine.physical.setU64(Number(base) + 0x20, encodeDescriptor({ ...tss, present: false }));
+  match(machine.show.gdt().text, /^! 0x20 .*not present$/m);
 });
 
 Deno.test("show.gdt() and show.idt() list what is there", () => {
