@@ -65,6 +65,8 @@ export interface ExecutorCounters {
 
 export class Executor {
   idle: IdlePolicy;
+  /** When it polled a task last: retired instructions; −1 before the first. */
+  lastPollAt = -1;
   /** Numbers of the tasks that were woken. */
   readonly readyQueue: ArrayQueue;
 
@@ -189,6 +191,7 @@ export class Executor {
       this.#wakerCache.set(task.id, context);
     }
     this.#counters.polls++;
+    this.lastPollAt = this.#kernel.machine.retired;
     this.#note("poll", task.id);
     const isPending = guarded(this.#kernel, task, context);
     this.#note(isPending ? "pending" : "ready", task.id);

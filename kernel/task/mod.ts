@@ -75,6 +75,14 @@ export { ArrayQueue } from "./array_queue.ts";
 export { asyncFn, AsyncFuture, saving } from "./async_fn.ts";
 export { Completion, join, ready, select, type Selected, yieldNow } from "./combinators.ts";
 export {
+  type AsyncReadFile,
+  example,
+  EXAMPLE_DIAGRAM,
+  type ExampleState,
+  ExampleStateMachine,
+  type ExampleStep,
+} from "./example.ts";
+export {
   Executor,
   type ExecutorCounters,
   type ExecutorEvent,
@@ -89,8 +97,10 @@ export {
   ScancodeQueue,
   ScancodeStream,
 } from "./keyboard.ts";
+export { SELF_REFERENTIAL_BYTES, SelfReferential, type SelfReferentialState } from "./pinning.ts";
 export { type Pending, Poll, type Ready } from "./poll.ts";
 export { SimpleExecutor } from "./simple_executor.ts";
+export { provokeRace, type RaceOptions, type RaceResult } from "./sleep_race.ts";
 export { Stream } from "./stream.ts";
 export { type TaskId, type TaskState } from "./task.ts";
 export { Sleep } from "./timer.ts";
