@@ -16,6 +16,7 @@ import { Gdt } from "./gdt.ts";
 import { InterruptDescriptorTable, vectorName } from "./idt.ts";
 import { Interrupts } from "./interrupts.ts";
 import { BOOT_DATA, STACK } from "./layout.ts";
+import { KernelMemory } from "./paging/kernel_memory.ts";
 import { type PanicInfo, panicInfo, panicText, PanicUnwind } from "./panic.ts";
 import { bootFromPowerOn } from "./power_on.ts";
 import { SerialPort } from "./serial.ts";
@@ -72,6 +73,7 @@ export class Kernel {
   printWithoutInterrupts = true;
   /** What a panic does; it must not return. */
   panicHandler: (info: PanicInfo) => never = (info) => this.#panic(info);
+  #memory: KernelMemory | undefined;
   /** Why the boot ended: `until` when it reached the idle loop. */
   bootStop: StopReason | undefined;
 
@@ -139,6 +141,17 @@ export class Kernel {
   /** The interrupt controllers. */
   get pics(): Interrupts["pics"] {
     return this.interrupts.pics;
+  }
+
+  /** Frames, page tables and address spaces. @throws {TypeError} Before stage "paging". */
+  get memory(): KernelMemory {
+    if (this.#memory !== undefined) return this.#memory;
+    throw new TypeError(`Cannot manage memory at stage "${this.stage}": paging comes later`);
+  }
+
+  /** Called at stage "paging". */
+  initMemory(): void {
+    this.#memory = new KernelMemory(this);
   }
 
   /** What the loader told. */

@@ -25,7 +25,10 @@ export const STAGE_INIT: Readonly<Record<Stage, (kernel: Kernel) => void>> = {
     kernel.interrupts.initDoubleFault();
   },
   interrupts: (kernel) => kernel.interrupts.initHardware(),
-  paging: (kernel) => kernel.interrupts.initPageFault(),
+  paging: (kernel) => {
+    kernel.interrupts.initPageFault();
+    kernel.initMemory();
+  },
   heap: () => {},
   async: (kernel) => kernel.tasks.init(),
 };

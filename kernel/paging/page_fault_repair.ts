@@ -53,13 +53,13 @@ export class PageFaultRepair {
     "out-of-memory": 0,
   };
   readonly #machine: Machine;
-  readonly #mapper: Mapper;
+  readonly #mapperNow: () => Mapper;
   readonly #frames: BootInfoFrameAllocator;
 
-  /** @param mapper Of the active address space. */
-  constructor(machine: Machine, mapper: Mapper, frames: BootInfoFrameAllocator) {
+  /** @param mapper Gives the kernel's mapper; its active address space is repaired. */
+  constructor(machine: Machine, mapper: () => Mapper, frames: BootInfoFrameAllocator) {
     this.#machine = machine;
-    this.#mapper = mapper.withRoot(undefined);
+    this.#mapperNow = mapper;
     this.#frames = frames;
   }
 
@@ -74,6 +74,10 @@ export class PageFaultRepair {
     const outcome = this.#repair(address, errorCode);
     this.counters[outcome]++;
     return outcome;
+  }
+
+  get #mapper(): Mapper {
+    return this.#mapperNow();
   }
 
   #repair(address: bigint, errorCode: number): RepairOutcome {

@@ -11,7 +11,7 @@ const PAGE = pageAt(0x1400_0000_0000n);
 
 function repairing(name: typeof STRATEGIES[number]): PureWorld & { repair: PageFaultRepair } {
   const world = pureWorld(name);
-  const repair = new PageFaultRepair(world.machine, world.mapper, world.frames);
+  const repair = new PageFaultRepair(world.machine, () => world.mapper, world.frames);
   world.onPageFault = (address, errorCode) => {
     const outcome = repair.handle(address, errorCode);
     if (outcome === "not-repairable" || outcome === "out-of-memory") throw new Error(outcome);
