@@ -12,6 +12,7 @@ export class HaltMeter {
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#from = machine.retired;
+    if (machine.cpu.halted) this.#since = this.#from;
     this.#remove = [
       machine.on("hlt", ({ retired }) => this.#since = retired),
       machine.on("interrupt", ({ retired }) => this.#wakes(retired)),

@@ -53,6 +53,7 @@ export function provokeRace(kernel: Kernel, options: RaceOptions = {}): RaceResu
   ports.write(MASK_PORT, mask | KEYBOARD_BIT, 1);
   machine.keyboard.press(key);
   machine.run({ instructions: ARRIVAL });
+  kernel.wake();
 
   let requestedAt = Infinity;
   let lost = false;
