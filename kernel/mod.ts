@@ -18,3 +18,12 @@ export { type Stage, STAGES } from "./stages.ts";
 export { exitQemu, type KernelTest, QemuExitCode, runTests, testRunner } from "./testing.ts";
 export { BUFFER_HEIGHT, BUFFER_WIDTH, Color, colorCode } from "./vga_buffer.ts";
 export * from "./task/mod.ts";
+export { SegmentationLab, type SegmentationOptions } from "./segmentation/lab.ts";
+export type {
+  Compaction,
+  DoesNotFit,
+  Hole,
+  Instance,
+  Occupied,
+  RunOutcome,
+} from "./segmentation/results.ts";

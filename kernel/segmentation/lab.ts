@@ -25,11 +25,13 @@ import {
   encodeGate,
   hex,
   type Machine,
+  type Picture,
   RFLAGS,
   SYSTEM_TYPE,
   VECTOR,
 } from "../../machine/mod.ts";
 import type { Compaction, DoesNotFit, Hole, Instance, Occupied, RunOutcome } from "./results.ts";
+import { segmentsPicture } from "./picture.ts";
 import { DONE_VECTOR, kernel, program, PROGRAM_BYTES } from "./program.ts";
 
 /** Places in memory, above the arena; physical and linear. */
@@ -256,6 +258,12 @@ export class SegmentationLab {
       })),
     ];
     return parts.toSorted((a, b) => a.offset - b.offset).map(({ text }) => text).join(" · ");
+  }
+
+  /** The programs in their own addresses and in physical memory. @param note A line below. */
+  picture(title = "Programs in segments", note?: string): Picture {
+    const { instances, arena } = this;
+    return segmentsPicture({ instances, arena, title, note });
   }
 
   #setUpTables(): void {

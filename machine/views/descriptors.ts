@@ -20,12 +20,13 @@ export function gdtGrid(table: DescriptorTable): Grid {
   const { bytes, long } = table;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const rows: GridRow[] = [];
+  let empty = 0;
   for (let at = 0; at + 8 <= bytes.length; at += 8) {
     const value = view.getBigUint64(at, true);
     const cells = [hex(at, 2)];
     if (value === 0n) {
-      if (at === 0 || !long) rows.push({ cells: [...cells, "null"], tone: "free" });
-      else rows.push({ cells: [...cells, "empty"], tone: "free" });
+      if (at === 0) rows.push({ cells: [...cells, "null"], tone: "free" });
+      else empty++;
       continue;
     }
     const wide = long && (value >> 44n & 1n) === 0n && at + 16 <= bytes.length;
@@ -48,7 +49,11 @@ export function gdtGrid(table: DescriptorTable): Grid {
     title: `GDT at ${hex(table.base)}, limit ${hex(table.limit)}`,
     columns: ["selector", "kind", "base", "limit", "DPL", ""],
     rows,
-    ...(rows.length === 0 ? { note: "It is not mapped, or empty." } : {}),
+    note: rows.length === 0
+      ? "It is not mapped."
+      : empty === 0
+      ? undefined
+      : `${empty} ${empty === 1 ? "entry is" : "entries are"} empty.`,
   };
 }
 

@@ -153,6 +153,9 @@ Deno.test("show.gdt() takes the two halves of a TSS descriptor as one", () => {
   match(lines.at(-1)!, /^ {2}0x20 +TSS \(busy\) +0x123456000 +0x67 +0$/);
   machine.physical.setU64(Number(base) + 0x20, encodeDescriptor({ ...tss, present: false }));
   match(machine.show.gdt().text, /^! 0x20 .*not present$/m);
+  machine.physical.setU64(Number(base) + 0x20, 0n);
+  machine.physical.setU64(Number(base) + 0x28, 0n);
+  strictEqual(machine.show.gdt().text.split("\n").at(-1), "2 entries are empty.");
 });
 
 Deno.test("show.gdt() and show.idt() list what is there", () => {
