@@ -29,6 +29,7 @@ export class Box<T> {
    * @throws {AllocError} If there is no room.
    * @throws {RangeError} If the value does not fit its type; nothing stays allocated.
    */
+  // deno-lint-ignore no-misused-new -- Rust's name for it
   static new<T>(heap: Heap, type: Type<T>, value: T): Box<T> {
     const address = heap.alloc(type.size, { align: type.align });
     try {

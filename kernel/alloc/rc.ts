@@ -39,6 +39,7 @@ export class Rc<T> {
    * @throws {AllocError} If there is no room.
    * @throws {RangeError} If the value does not fit its type; nothing stays allocated.
    */
+  // deno-lint-ignore no-misused-new -- Rust's name for it
   static new<T>(heap: Heap, type: Type<T>, value: T): Rc<T> {
     const align = Math.max(8, type.align);
     const address = heap.alloc(valueOffset(type) + alignUp(type.size, align), { align });

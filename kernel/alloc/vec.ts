@@ -48,6 +48,7 @@ export class Vec<T> implements Iterable<T> {
   }
 
   /** An empty vector. It allocates nothing. */
+  // deno-lint-ignore no-misused-new -- Rust's name for it
   static new<T>(heap: Heap, type: Type<T>): Vec<T> {
     return new Vec(heap, type);
   }

@@ -206,7 +206,7 @@ export class LinkedListAllocator extends Allocator {
           this.#found = node;
           this.#length = length;
           this.#start = start;
-          if (length === need) break;
+          if (sign > 0 && length === need) break;
         }
       }
       before = node;

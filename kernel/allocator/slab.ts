@@ -56,6 +56,7 @@ export class SlabAllocator extends Allocator {
   }
 
   alloc(size: number, align: number): number {
+    if (size > this.memory.size || align > this.memory.maxAlign) return this.failed();
     const index = classOf(size, align);
     if (index < 0) {
       const offset = this.#pages(pagesOf(size), align < PAGE_SIZE ? PAGE_SIZE : align);
