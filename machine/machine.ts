@@ -5,28 +5,34 @@
  */
 import { hex } from "./arch/address.ts";
 import { Board } from "./board.ts";
-import { Builder } from "./cpu/builder.ts";
+import { CodeView } from "./code_view.ts";
 import { Cpu, type CpuStop } from "./cpu/cpu.ts";
-import { decode } from "./cpu/decode/decoder.ts";
-import type { CodeSize } from "./cpu/decode/instruction.ts";
 import { type CpuDoor, cpuDoor } from "./cpu_door.ts";
-import { SEMANTICS } from "./cpu/semantics/mod.ts";
-import type { DateTime } from "./devices/cmos_rtc_calendar.ts";
-import { disassemble, type DisassembledInstruction } from "./debug/disassemble.ts";
-import { type Explanation, explanation } from "./debug/explain.ts";
+import type { DisassembledInstruction } from "./debug/disassemble.ts";
+import type { Explanation } from "./debug/explain.ts";
 import type { EventMap, Events, EventType, MachineEvent } from "./events.ts";
-import type { EnvironmentRegisters, LoadMode } from "./loaders/environment.ts";
 import { DiskImage } from "./firmware/disk_image.ts";
 import { Firmware } from "./firmware/firmware.ts";
 import { memoryMap } from "./firmware/services/memory_map.ts";
+import { hashMachine } from "./hash.ts";
+import { applyRegisters, planImage } from "./load.ts";
 import { checkBootSector, type ImageKind, imageKind } from "./loaders/boot_image.ts";
 import { ImageError } from "./loaders/image_error.ts";
+import type { LoadPlan } from "./loaders/load_plan.ts";
 import { findMultiboot } from "./loaders/multiboot.ts";
-import { type BootModule, planMultiboot } from "./loaders/multiboot_plan.ts";
-import { type LoadPlan, planElf, planFlat } from "./loaders/load_plan.ts";
-import { MODE, RAM_BASE, SEG, STATE } from "./memory/layout.ts";
+import { planMultiboot } from "./loaders/multiboot_plan.ts";
+import type {
+  BootOptions,
+  LoadOptions,
+  MachineOptions,
+  RunOptions,
+  StepResult,
+} from "./machine_options.ts";
+import { RAM_BASE, STATE } from "./memory/layout.ts";
 import { Mmu } from "./mmu/mmu.ts";
 import { MemoryDoor } from "./peek.ts";
+import { Screen } from "./screen.ts";
+import { Show } from "./show.ts";
 import {
   checkSnapshot,
   restoreDevices,
@@ -34,71 +40,12 @@ import {
   type Snapshot,
   takeSnapshot,
 } from "./snapshot.ts";
-import { Screen } from "./screen.ts";
-import { Show } from "./show.ts";
 import { MachineStopped, type StopCause, type StopReason, stopReason } from "./stop.ts";
-
-/** How a machine is made. */
-export interface MachineOptions {
-  /** RAM in bytes: a multiple of 4096 from 1 MiB to 1 GiB. Default 64 MiB. */
-  readonly memory?: number;
-  /** The real-time clock's date at virtual time 0. Default 2020-01-01 00:00:00. */
-  readonly start?: DateTime;
-  /** `real`: characters on serial lines take their time. Default `instant`. */
-  readonly serialSpeed?: "real" | "instant";
-  /** The host's clock in ms, only for `run({ timeMs })`. */
-  readonly hostTimeMs?: () => number;
-}
-
-/** What bounds a run. Without any bound: {@linkcode DEFAULT_INSTRUCTIONS}. */
-export interface RunOptions {
-  /** At most so many instructions. */
-  readonly instructions?: number;
-  /** Stops when it gives true; asked at the start and every `untilEvery` instructions. */
-  readonly until?: () => boolean;
-  /** Default 1,000. */
-  readonly untilEvery?: number;
-  /** At most so many milliseconds of the host's time. The only use of the host's clock. */
-  readonly timeMs?: number;
-}
-
-/** One executed instruction. */
-export interface StepResult {
-  /** RIP before. */
-  readonly rip: bigint;
-  /** The instruction in Intel syntax; `undefined` when it could not be fetched. */
-  readonly text: string | undefined;
-  readonly bytes: Uint8Array;
-  /** RIP after. */
-  readonly next: bigint;
-  readonly stop: StopReason;
-}
-
-/** Where a flat binary goes; ELF files bring all of this themselves. */
-export interface LoadOptions {
-  readonly at?: number | bigint;
-  readonly mode?: LoadMode;
-  /** Default `at`. */
-  readonly entry?: number | bigint;
-}
-
-/** How an image is booted. */
-export interface BootOptions {
-  /** What the image is. Default: found out. */
-  readonly as?: ImageKind;
-  /** More disks, attached behind the image. */
-  readonly disks?: readonly Uint8Array[];
-  /** For Multiboot kernels. */
-  readonly commandLine?: string;
-  /** For Multiboot kernels. */
-  readonly modules?: readonly BootModule[];
-}
 
 /** The budget of a run without bounds. */
 export const DEFAULT_INSTRUCTIONS = 1_000_000_000;
 
 const DEFAULT_MEMORY = 64 << 20;
-const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46];
 
 export class Machine {
   /** Registers by name, and the instructions that TypeScript kernels execute. */
@@ -120,6 +67,7 @@ export class Machine {
   interruptFlag: Int32Array | undefined;
 
   readonly #cpu: Cpu;
+  readonly #code: CodeView;
   readonly #hostTimeMs: () => number;
   /** What a device or a hook decided during a run. */
   #cause: StopCause | undefined;
@@ -170,6 +118,7 @@ export class Machine {
       read: (address, length) => this.mmu.peek(address, length),
       write: (address, bytes) => this.mmu.poke(address, bytes),
     });
+    this.#code = new CodeView(this.#cpu, this.virtual);
     this.screen = new Screen(this.board.vga);
     this.show = new Show({ cpu: this.cpu, mmu: this.mmu, screen: this.screen });
     this.firmware = new Firmware({
@@ -271,11 +220,8 @@ export class Machine {
 
   /** Executes one instruction, or delivers one interrupt or exception. */
   step(): StepResult {
-    const rip = this.cpu.rip;
-    const code = this.#codeAtRip();
-    const [instruction] = code === undefined
-      ? []
-      : disassemble(code, { bits: this.#codeSize(), address: rip, count: 1 });
+    const { rip } = this.cpu;
+    const instruction = this.#code.atRip();
     const stop = this.run({ instructions: 1 });
     return {
       rip,
@@ -327,7 +273,7 @@ export class Machine {
    * @throws {TypeError} If an option is missing.
    */
   load(bytes: Uint8Array, options: LoadOptions = {}): LoadPlan {
-    const plan = this.#plan(bytes, options);
+    const plan = planImage(bytes, options, this.board.memory.ramSize);
     this.#apply(plan);
     return plan;
   }
@@ -337,7 +283,7 @@ export class Machine {
     this.board.setUpAsFirmware();
     this.board.port92.writePort(0x92, 2);
     for (const poke of plan.pokes) this.board.memory.poke(poke.address, poke.bytes);
-    this.#applyRegisters(plan.registers);
+    applyRegisters(this.#cpu, plan.registers);
   }
 
   #loadMultiboot(bytes: Uint8Array, options: BootOptions): void {
@@ -359,15 +305,7 @@ export class Machine {
    * @throws {RangeError} If the address is not mapped.
    */
   disassemble(address?: number | bigint, count = 10): DisassembledInstruction[] {
-    const bits = this.#codeSize();
-    if (address === undefined) {
-      const code = this.#codeAtRip(count * 15);
-      if (code === undefined) {
-        throw new RangeError(`Cannot disassemble at ${hex(this.cpu.rip)}: it is not mapped`);
-      }
-      return disassemble(code, { bits, address: this.cpu.rip, count });
-    }
-    return disassemble(this.#bytesAt(BigInt(address), count * 15), { bits, address, count });
+    return this.#code.disassemble(address, count);
   }
 
   /**
@@ -402,24 +340,7 @@ export class Machine {
 
   /** The micro-operations of an instruction: of bytes, or of what is at an address. */
   explain(code: Uint8Array | number | bigint): Explanation {
-    const bytes = code instanceof Uint8Array ? code : this.virtual.read(code, 15);
-    const at = code instanceof Uint8Array ? 0n : BigInt(code);
-    const fetch = (offset: number) => {
-      if (offset >= bytes.length) {
-        throw new RangeError(`Cannot explain ${bytes.length} bytes: the instruction is longer`);
-      }
-      return bytes[offset];
-    };
-    const instruction = decode(fetch, this.#codeSize());
-    const builder = new Builder(instruction, {
-      mode: this.#cpu.state.word(STATE.mode),
-      ripLow: Number(at & 0xffff_ffffn) | 0,
-      ripHigh: Number(at >> 32n) | 0,
-      csLimit: this.#cpu.state.limit(SEG.CS),
-    });
-    SEMANTICS[instruction.mnemonic](builder, instruction.operands);
-    const [{ text }] = disassemble(bytes, { bits: this.#codeSize(), address: at, count: 1 });
-    return explanation(text, bytes.slice(0, instruction.length), instruction, builder.ops);
+    return this.#code.explain(code);
   }
 
   /** Where breakpoints are. @see {@linkcode Machine.setBreakpoint} */
@@ -482,24 +403,7 @@ export class Machine {
    * Machines with the same past have the same hash. FNV-1a over 32-bit words, 53 bits of it.
    */
   hash(): number {
-    let a = 0x811c_9dc5 | 0;
-    let b = 0x1234_5678;
-    const mix = (word: number) => {
-      a = Math.imul(a ^ word, 0x0100_0193);
-      b = Math.imul(b ^ (word >>> 16) ^ (word << 16), 0x85eb_ca6b) + (a >>> 15) | 0;
-    };
-    const { registers } = this.cpu;
-    const text = JSON.stringify(
-      {
-        registers: registers.call(this.cpu),
-        devices: this.board.devices().map((d) => d.saveState()),
-      },
-      (_, value) => typeof value === "bigint" ? value.toString(16) : value,
-    );
-    for (let i = 0; i < text.length; i++) mix(text.charCodeAt(i));
-    mix(this.retired);
-    for (const word of this.board.memory.ramWords()) mix(word);
-    return (a >>> 0) * 2 ** 21 + (b >>> 11);
+    return hashMachine(this.board, this.cpu.registers(), this.retired);
   }
 
   /** A line about the machine, for consoles. */
@@ -509,42 +413,6 @@ export class Machine {
     const memory = `${ramSize >= 1 << 20 ? `${ramSize / 2 ** 20} MiB` : `${ramSize} bytes`}`;
     return `Machine { ${memory}, ${mode} mode, CPL ${cpl}, rip ${hex(rip)}, ` +
       `${this.retired.toLocaleString("en-US")} instructions retired }`;
-  }
-
-  #plan(bytes: Uint8Array, { at, mode, entry }: LoadOptions): LoadPlan {
-    const { ramSize } = this.board.memory;
-    const isElf = bytes instanceof Uint8Array && ELF_MAGIC.every((byte, i) => bytes[i] === byte);
-    if (isElf && at === undefined) return planElf(bytes, ramSize);
-    if (at === undefined || mode === undefined) {
-      throw new TypeError(
-        `Cannot load a flat binary: ${at === undefined ? "`at`" : "`mode`"} is missing`,
-      );
-    }
-    return planFlat(bytes, { at, mode, ...(entry === undefined ? {} : { entry }) }, ramSize);
-  }
-
-  #applyRegisters(registers: EnvironmentRegisters): void {
-    const { state } = this.#cpu;
-    const { cr0, cr3, cr4, efer, gdtr, idtr, rip, rsp, rflags } = registers;
-    state.setPair(STATE.cr0, cr0 | 0, 0);
-    state.setPair(STATE.cr3, cr3 | 0, 0);
-    state.setPair(STATE.cr4, cr4 | 0, 0);
-    state.setPair(STATE.efer, efer | 0, 0);
-    state.flags = rflags;
-    const segments = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
-    segments.forEach((name, index) => {
-      const { selector, base, limit, attributes } = registers[name];
-      state.setSegment(index, selector, attributes, base | 0, 0, limit | 0);
-    });
-    state.setPair(STATE.gdtrBase, gdtr.base | 0, 0);
-    state.setWord(STATE.gdtrLimit, gdtr.limit);
-    state.setPair(STATE.idtrBase, idtr.base | 0, 0);
-    state.setWord(STATE.idtrLimit, idtr.limit);
-    this.mmu.flushAll(true);
-    this.mmu.modeChanged();
-    this.#cpu.registersChanged();
-    this.cpu.rsp = rsp;
-    this.cpu.rip = rip;
   }
 
   #requestReset(source: string): void {
@@ -585,38 +453,6 @@ export class Machine {
 
   #complete(cause: StopCause): StopReason {
     return stopReason(cause, this.retired);
-  }
-
-  #codeSize(): CodeSize {
-    return (16 << (this.#cpu.state.word(STATE.mode) & MODE.CODE_SIZE_MASK)) as CodeSize;
-  }
-
-  /** Up to `most` bytes at RIP; fewer before a page that is not mapped. */
-  #codeAtRip(most = 15): Uint8Array | undefined {
-    const base = this.#codeSize() === 64 ? 0n : this.cpu.cs.base;
-    const linear = (this.cpu.rip + base) & (this.#codeSize() === 64 ? ~0n : 0xffff_ffffn);
-    try {
-      return this.#bytesAt(linear, most);
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Up to `most` bytes; as many as are mapped, but one at least. */
-  #bytesAt(linear: bigint, most: number): Uint8Array {
-    let length = Math.min(most, Number(0x1000n - (linear & 0xfffn)));
-    let bytes = this.virtual.read(linear, length);
-    while (length < most) {
-      const count = Math.min(most - length, 0x1000);
-      try {
-        const more = this.virtual.read(linear + BigInt(length), count);
-        bytes = Uint8Array.from([...bytes, ...more]);
-      } catch {
-        break;
-      }
-      length += count;
-    }
-    return bytes;
   }
 
   #breakpointsChanged(): void {

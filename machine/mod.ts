@@ -31,14 +31,14 @@ export { disassemble } from "./debug/disassemble.ts";
 export type { Explanation } from "./debug/explain.ts";
 export type { EventMap, EventType, MachineEvent } from "./events.ts";
 export { ImageError } from "./loaders/image_error.ts";
-export {
-  type BootOptions,
-  type LoadOptions,
-  Machine,
-  type MachineOptions,
-  type RunOptions,
-  type StepResult,
-} from "./machine.ts";
+export { Machine } from "./machine.ts";
+export type {
+  BootOptions,
+  LoadOptions,
+  MachineOptions,
+  RunOptions,
+  StepResult,
+} from "./machine_options.ts";
 export type { CpuDoor } from "./cpu_door.ts";
 export type { Snapshot } from "./snapshot.ts";
 export { MachineStopped, type StopCause, type StopReason } from "./stop.ts";
