@@ -13,6 +13,7 @@ import { Dispatcher, type GuestCall } from "./dispatch.ts";
 import { format } from "./format.ts";
 import type { TrapFrame } from "./frames.ts";
 import { Gdt } from "./gdt.ts";
+import { callGuest } from "./guest_call.ts";
 import { InterruptDescriptorTable, vectorName } from "./idt.ts";
 import { Interrupts } from "./interrupts.ts";
 import { BOOT_DATA, STACK } from "./layout.ts";
@@ -47,10 +48,6 @@ export type IdleWork = () => boolean;
 
 const BOOT_INSTRUCTIONS = 50_000_000;
 const MAIN_INSTRUCTIONS = 100_000;
-/** Registers that a called routine may change. */
-const SAVED = ["rax", "rcx", "rdx", "rbx", "rbp", "rsi", "rdi"] as const;
-const SAVED_NEW = ["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"] as const;
-const ARGUMENTS = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"] as const;
 
 export class Kernel {
   readonly machine: Machine;
@@ -289,21 +286,8 @@ export class Kernel {
    * @returns RAX.
    */
   callGuest(routine: string | number | bigint, ...args: readonly (number | bigint)[]): bigint {
-    const { cpu } = this;
     const address = typeof routine === "string" ? this.#symbol(routine) : routine;
-    const names = [...SAVED, ...SAVED_NEW];
-    const before = names.map((name) => cpu[name]);
-    const { rflags } = cpu;
-    args.forEach((value, i) => {
-      cpu[ARGUMENTS[i]] = BigInt.asUintN(64, BigInt(value));
-    });
-    cpu.call(address);
-    const result = cpu.rax;
-    names.forEach((name, i) => {
-      cpu[name] = before[i];
-    });
-    cpu.rflags = (rflags & ~0x200n) | (cpu.rflags & 0x200n);
-    return result;
+    return callGuest(this.cpu, address, args);
   }
 
   /** Recurses in guest code until the stack is used up. Ends as a double fault, or worse. */
@@ -329,6 +313,18 @@ export class Kernel {
   /** Where the kernel's stack starts and ends; virtual, the guard page not included. */
   get stack(): { readonly start: number; readonly end: number } {
     return { start: STACK.START, end: STACK.END };
+  }
+
+  /** A line for consoles. */
+  toString(): string {
+    const { machine, stage } = this;
+    return `Kernel at stage "${stage}" after ${
+      machine.retired.toLocaleString("en-US")
+    } instructions`;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
   }
 
   // ---- Called by the dispatcher ------------------------------------------------------------

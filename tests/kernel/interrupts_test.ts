@@ -249,6 +249,24 @@ Deno.test("A real IRQ 7 is not spurious", () => {
   deepStrictEqual(writes, [0x20]);
 });
 
+Deno.test("The secondary controller's interrupts end at both controllers", () => {
+  const kernel = boot("interrupts");
+  const writes: number[] = [];
+  kernel.machine.on("out", ({ port, value }) => {
+    if ((port === 0x20 || port === 0xa0) && value === 0x20) writes.push(port);
+  });
+  kernel.idt.setHandler(44, ({ vector }) => kernel.pics.notifyEndOfInterrupt(vector));
+  const line = kernel.machine.board.pic.line(12);
+  line.set(true);
+  kernel.machine.run({ instructions: 1000 });
+  line.set(false);
+  deepStrictEqual(writes, [0xa0, 0x20]);
+});
+
+Deno.test("The remapping leaves the masks as the firmware set them", () => {
+  deepStrictEqual(boot("interrupts").pics.readMasks(), [0xb8, 0x8f]);
+});
+
 Deno.test("An interrupt handler that throws is reported, and the timer goes on", () => {
   const kernel = boot("interrupts");
   kernel.idt.setHandler("timer", () => {

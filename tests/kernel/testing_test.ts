@@ -141,6 +141,15 @@ Deno.test("A stack overflow is a test that should panic with a double fault", ()
   strictEqual(status, 33);
 });
 
+Deno.test("A test that panicked leaves stack and panics as they were", () => {
+  const kernel = boot("double-faults");
+  const { rsp } = kernel.cpu;
+  kernel.test([{ name: "overflow", shouldPanic: true, run: (kernel) => kernel.stackOverflow() }]);
+  strictEqual(kernel.cpu.rsp, rsp);
+  strictEqual(kernel.main((kernel) => kernel.panic("for real")).kind, "halted");
+  ok(kernel.machine.screen.contains("for real"));
+});
+
 Deno.test("Kernel code can run the tests itself, and a guest's exit ends the run", () => {
   const machine = new Machine({ memory: 16 << 20 });
   const kernel = Kernel.boot(machine, {
