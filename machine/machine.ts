@@ -127,6 +127,7 @@ export class Machine {
       ports,
       events,
       ramSize: this.board.memory.ramSize,
+      powerOff: () => this.stop({ kind: "power off" }),
     });
     this.#cpu.setFirmwareHandler(() => this.firmware.answer());
   }

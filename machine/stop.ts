@@ -16,6 +16,8 @@ export type StopReason =
     | { readonly kind: "halted" }
     /** The guest wrote `code` to port 0xF4; QEMU's exit status would be `status`. */
     | { readonly kind: "exit"; readonly code: number; readonly status: number }
+    /** The guest switched the machine off. */
+    | { readonly kind: "power off" }
     /** The guest reset the machine; it stands at the reset vector. */
     | { readonly kind: "reset"; readonly source: string }
     | { readonly kind: "triple fault"; readonly chain: TripleFault["chain"] }
@@ -60,6 +62,8 @@ function sentence(cause: StopCause, retired: number): string {
       return `halted for ever ${after}: no interrupt can wake the CPU`;
     case "exit":
       return `exit with code 0x${cause.code.toString(16)} (status ${cause.status}) ${after}`;
+    case "power off":
+      return `switched off ${after}`;
     case "reset":
       return `reset by the ${cause.source} ${after}`;
     case "triple fault": {

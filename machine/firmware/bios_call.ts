@@ -17,6 +17,8 @@ export interface FirmwareHost {
   readonly events: Events;
   /** RAM in bytes. */
   readonly ramSize: number;
+  /** The guest switches the machine off. */
+  readonly powerOff: () => void;
 }
 
 const FLAG = { CF: 0x01, ZF: 0x40 } as const;

@@ -5,6 +5,7 @@
  * |---|---|
  * | 2400h–2403h | A20 off, on, status, support |
  * | 4Fh | keyboard intercept: the scancode is taken as it is |
+ * | 53xxh | power management: only to switch off, see `power.ts` |
  * | 83h, 86h | timed event, timed wait: by the real-time clock's periodic interrupt |
  * | 87h | copy from and to anywhere |
  * | 88h, E801h, E881h, E820h | sizes of memory |
@@ -19,9 +20,12 @@ import { BDA, EBDA_SEGMENT } from "../bda.ts";
 import type { BiosCall } from "../bios_call.ts";
 import { ROM_SEGMENT, ROM_TABLE } from "../rom.ts";
 import { extendedMemory, memoryMap } from "./memory_map.ts";
+import { powerService } from "./power.ts";
 import { startWait, stopWait } from "./wait.ts";
 
 const SMAP = 0x534d_4150;
+/** Without the extended attributes of ACPI 3.0, as most BIOSes answer. */
+const ENTRY_BYTES = 20;
 const A20_PORT = 0x92;
 const A20_BIT = 0x02;
 /** Of the keyboard controller: no reset, and its clock and data lines free. */
@@ -40,6 +44,9 @@ function answer(call: BiosCall): boolean {
       return true;
     case 0x4f:
       // CF stays as the caller set it.
+      return true;
+    case 0x53:
+      powerService(call);
       return true;
     case 0x83:
       timedEvent(call);
@@ -125,18 +132,18 @@ function mapEntry(call: BiosCall): void {
   const { cpu } = call;
   const map = memoryMap(call.host.ramSize);
   const index = cpu.ebx;
-  if (cpu.edx !== SMAP || cpu.ecx < 20 || index >= map.length) return call.unsupported(0x15);
+  if (cpu.edx !== SMAP || cpu.ecx < ENTRY_BYTES || index >= map.length) {
+    return call.unsupported(0x15);
+  }
   const { start, size, type } = map[index];
-  const length = cpu.ecx >= 24 ? 24 : 20;
-  const record = new DataView(new ArrayBuffer(24));
+  const record = new DataView(new ArrayBuffer(ENTRY_BYTES));
   record.setBigUint64(0, BigInt(start), true);
   record.setBigUint64(8, BigInt(size), true);
   record.setUint32(16, type, true);
-  record.setUint32(20, 1, true); // ACPI 3.0: the entry is not to be ignored.
-  call.write(call.linear("es", cpu.di), new Uint8Array(record.buffer, 0, length));
+  call.write(call.linear("es", cpu.di), new Uint8Array(record.buffer));
   cpu.eax = SMAP;
   cpu.ebx = index + 1 === map.length ? 0 : index + 1;
-  cpu.ecx = length;
+  cpu.ecx = ENTRY_BYTES;
   call.carry = false;
 }
 

@@ -9,7 +9,7 @@
  * | 05h | page | | 10h | palette: registers, blink |
  * | 06h, 07h | scroll up, down | | 11h | font: 8 or 16 lines, addresses |
  * | 08h–0Ah | read, write cells | | 12h/10h | what adapter |
- * | | | | 13h | write string |
+ * | 0Ch, 0Dh | pixels, in mode 13h's memory | | 13h | write string |
  * | | | | 1Ah | display combination: VGA |
  *
  * VESA functions (4Fh) answer that they are not there.
@@ -60,6 +60,9 @@ export function videoService(call: BiosCall): void {
       return writeCells(call, cpu.ah === 0x09);
     case 0x0b:
       return;
+    case 0x0c:
+    case 0x0d:
+      return pixel(call);
     case 0x0e:
       return teletype(call, cpu.al, memory.u8(BDA.VIDEO_PAGE));
     case 0x0f:
@@ -127,6 +130,16 @@ function writeString(call: BiosCall): void {
     teletype(call, character, page, attribute);
   }
   if ((cpu.al & 1) === 0) moveCursor(call, page, before.row, before.column);
+}
+
+/** Mode 13h has a byte per pixel. */
+function pixel(call: BiosCall): void {
+  const { cpu, memory } = call;
+  if (memory.u8(BDA.VIDEO_MODE) !== 0x13) return call.reportUnsupported(0x10);
+  if (cpu.cx >= 320 || cpu.dx >= 200) return;
+  const at = 0xa_0000 + cpu.dx * 320 + cpu.cx;
+  if (cpu.ah === 0x0d) cpu.al = memory.u8(at);
+  else memory.setU8(at, cpu.al);
 }
 
 function alternateSelect(call: BiosCall): void {

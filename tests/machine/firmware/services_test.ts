@@ -264,17 +264,32 @@ Deno.test("INT 15h AH=86h waits in virtual time, with interrupts served", () => 
 
 Deno.test("INT 15h: what is not there answers CF and AH = 86h, and is told", () => {
   const rig = new BiosRig();
-  for (const eax of [0x5300, 0xec00, 0xd800]) {
+  for (const eax of [0x8400, 0xec00, 0xd800]) {
     const { cf, ah } = rig.call(0x15, { eax });
     deepStrictEqual([cf, ah], [true, 0x86]);
   }
   ok(
     rig.machine.events.recent().some((event) =>
-      event.type === "device" && /INT 15h AX=5300h/.test(event.message)
+      event.type === "device" && /INT 15h AX=8400h/.test(event.message)
     ),
   );
   const table = rig.call(0x15, { eax: 0xc000 });
   strictEqual(rig.machine.physical.u8(table.es * 16 + (table.ebx & 0xffff) + 2), 0xfc);
+});
+
+Deno.test("INT 15h AX=5307h switches the machine off", () => {
+  const rig = new BiosRig();
+  strictEqual(rig.call(0x15, { eax: 0x5300 }).ebx & 0xffff, 0x504d);
+  rig.start(0x15, { eax: 0x5307, ebx: 1, ecx: 3 });
+  strictEqual(rig.machine.run({ instructions: 1_000_000 }).kind, "power off");
+});
+
+Deno.test("INT 10h draws pixels into mode 13h's memory", () => {
+  const rig = new BiosRig();
+  rig.call(0x10, { eax: 0x0013 });
+  rig.call(0x10, { eax: 0x0c2a, ecx: 5, edx: 2 });
+  strictEqual(rig.machine.physical.u8(0xa_0000 + 2 * 320 + 5), 0x2a);
+  strictEqual(rig.call(0x10, { eax: 0x0d00, ecx: 5, edx: 2 }).al, 0x2a);
 });
 
 Deno.test("INT 16h waits for keys, looks at them, and tells shifts", () => {
