@@ -25,6 +25,8 @@ export type CpuDoor = Intrinsics & NamedRegisters & {
   readonly mode: string;
   /** Whether the CPU waits in HLT; false wakes it up. */
   halted: boolean;
+  /** Whether TypeScript kernel code waits, in an intrinsic, for what runs now. */
+  readonly inIntrinsic: boolean;
 };
 
 class Door extends Intrinsics {
@@ -60,6 +62,10 @@ class Door extends Intrinsics {
 
   set halted(value: boolean) {
     this.#cpu.state.setWord(STATE.halted, value ? 1 : 0);
+  }
+
+  get inIntrinsic(): boolean {
+    return this.#cpu.intrinsics > 0;
   }
 
   get(name: string): bigint | number {
