@@ -27,3 +27,4 @@ export type {
   Occupied,
   RunOutcome,
 } from "./segmentation/results.ts";
+export * from "./paging/mod.ts";

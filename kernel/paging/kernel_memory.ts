@@ -39,7 +39,7 @@ const REPAIRED: ReadonlySet<RepairOutcome> = new Set([
 export class KernelMemory {
   /** The usable frames of the loader's memory map. */
   readonly frames: BootInfoFrameAllocator;
-  /** Flush promises that are not settled. */
+  /** Flush promises that are not settled. The idle kernel tells the serial port of each, once. */
   readonly ledger: FlushLedger;
   /** Repairs page faults before the kernel's handler sees them. */
   readonly repair: PageFaultRepair;
@@ -83,6 +83,10 @@ export class KernelMemory {
     this.#installed.value = 1;
     this.repair = new PageFaultRepair(machine, () => this.mapper, this.frames);
     this.#repairFirst();
+    kernel.onIdle(() => {
+      for (const line of this.ledger.reportNew()) kernel.serialPrintln("{}", line);
+      return false;
+    });
   }
 
   /** How the kernel reaches its page tables. */

@@ -154,7 +154,8 @@ export class Mapper {
   }
 
   /**
-   * Replaces the flags of a mapped page. ACCESSED and DIRTY are as given, too.
+   * Replaces the flags of a mapped page. ACCESSED and DIRTY are as given, too. Entries above it
+   * get the rights that the page asks for, as by {@linkcode Mapper.mapTo}.
    *
    * @returns A promise, or `PageNotMapped`, or `ParentEntryHugePage`.
    * @throws {RangeError} If `flags` have bits of the address.
@@ -165,6 +166,7 @@ export class Mapper {
       const spot = this.#walker.find(root, page);
       if (spot.kind !== "spot") return spot;
       const { place, index, entry } = spot;
+      this.#walker.widen(root, page, flags & (WRITABLE | USER_ACCESSIBLE));
       this.access.store(place, index, entryOf(addressOf(entry), leafFlags(page, flags)));
       return spot;
     });
@@ -177,12 +179,18 @@ export class Mapper {
    *
    * @param level Of the table that has the entry: 4, 3 or 2, above the page's.
    * @returns A promise for this page alone (reload CR3 for the others), or an error.
-   * @throws {RangeError} If the level is not above the page's.
+   * @throws {RangeError} If the level is not above the page's, or the access writes tables through
+   * such entries (the recursive one does) and WRITABLE is not among the flags.
    */
   updateParentFlags(page: Page, level: Level, flags: Flags): MapperFlush | FlagUpdateError {
     checkFlags(flags);
     if (level <= levelOf(page.size) || level > 4) {
       throw new RangeError(`Cannot change level ${level} above ${page}: it has no such parent`);
+    }
+    if ((flags & this.access.parentFlags & WRITABLE) !== (this.access.parentFlags & WRITABLE)) {
+      throw new RangeError(
+        `Cannot make level ${level} above ${page} read-only: ${this.access.name} access needs it`,
+      );
     }
     const result = this.#do((root) => {
       const spot = this.#walker.walk(root, page.start, level);

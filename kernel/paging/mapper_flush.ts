@@ -52,6 +52,7 @@ export class MapperFlush {
 export class FlushLedger {
   readonly #machine: Machine;
   readonly #open = new Set<MapperFlush>();
+  readonly #reported = new WeakSet<MapperFlush>();
   /** INVLPGs executed. */
   flushes = 0;
 
@@ -84,8 +85,20 @@ export class FlushLedger {
    * (which a kernel cannot see, but the machine can).
    */
   report(): string[] {
+    return this.#describe(this.open);
+  }
+
+  /** Like {@linkcode FlushLedger.report}, but each promise is reported only once. */
+  reportNew(): string[] {
+    if (this.#open.size === 0) return [];
+    const fresh = this.open.filter((flush) => !this.#reported.has(flush));
+    for (const flush of fresh) this.#reported.add(flush);
+    return fresh.length === 0 ? [] : this.#describe(fresh);
+  }
+
+  #describe(flushes: readonly MapperFlush[]): string[] {
     const stale = this.#machine.mmu.audit();
-    return this.open.map((flush) => {
+    return flushes.map((flush) => {
       const end = flush.page.start + BigInt(flush.page.size);
       const wrong = stale.find(({ entry }) =>
         entry.virtual >= flush.page.start && entry.virtual < end

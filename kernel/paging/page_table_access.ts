@@ -6,7 +6,7 @@
  * such pages; each is a subclass. All of them act by loads and stores of the guest, which take
  * time and can fault.
  */
-import type { Machine, PhysAddr } from "../../machine/mod.ts";
+import { hex, type Machine, type PhysAddr } from "../../machine/mod.ts";
 import type { FrameAllocator } from "../memory.ts";
 import { ENTRY_COUNT, type Level, tableIndex } from "./page.ts";
 import { addressOf, entryOf, type Flags, isPresent, PageTableFlags } from "./page_table_flags.ts";
@@ -59,6 +59,8 @@ export abstract class PageTableAccess {
     flushes: 0,
     unusableFrames: 0,
   };
+  /** Flags that entries leading to tables must have, so that the access can write those. */
+  readonly parentFlags: Flags = PageTableFlags.PRESENT;
   protected readonly machine: Machine;
   readonly #scratch: bigint;
   /** What CR3 had when the current operation began. */
@@ -67,6 +69,20 @@ export abstract class PageTableAccess {
   constructor(machine: Machine, scratch: bigint = SCRATCH_PAGE) {
     this.machine = machine;
     this.#scratch = scratch;
+  }
+
+  /** What the accesses during some operations cost. */
+  during(operations: () => void): AccessCounters {
+    const before = { ...this.counters };
+    operations();
+    const { loads, stores, cleared, flushes, unusableFrames } = this.counters;
+    return {
+      loads: loads - before.loads,
+      stores: stores - before.stores,
+      cleared: cleared - before.cleared,
+      flushes: flushes - before.flushes,
+      unusableFrames: unusableFrames - before.unusableFrames,
+    };
   }
 
   /** Begins an operation. @returns The frame of the active level 4 table. */
@@ -137,7 +153,7 @@ export abstract class PageTableAccess {
     const { root, place } = this.#scratchTable();
     if (place === undefined) {
       throw new RangeError(
-        `Cannot reach frame 0x${frame.toString(16)}: no scratch page in ${root}`,
+        `Cannot reach frame ${hex(frame)}: no table for the scratch page below ${hex(root)}`,
       );
     }
     this.store(place, tableIndex(this.#scratch, 1), entryOf(frame, TABLE_FLAGS));

@@ -3,7 +3,7 @@ import type { PhysAddr } from "../../machine/mod.ts";
 import type { FrameAllocator } from "../memory.ts";
 import { ENTRY_COUNT, type Level, levelOf, type Page, tableIndex } from "./page.ts";
 import type { PageTableAccess, TablePlace } from "./page_table_access.ts";
-import { addressOf, type Flags, isHuge, isPresent, PageTableFlags } from "./page_table_flags.ts";
+import { addressOf, type Flags, isHuge, isPresent } from "./page_table_flags.ts";
 import type { FrameAllocationFailed, PageNotMapped, ParentEntryHugePage } from "./results.ts";
 
 /** An entry that a walk stopped at, in its table. */
@@ -55,7 +55,7 @@ export class TableWalker {
     parentFlags: Flags,
   ): Spot | ParentEntryHugePage | FrameAllocationFailed {
     const address: bigint = page.start;
-    const flags = parentFlags | PageTableFlags.PRESENT;
+    const flags = parentFlags | this.#access.parentFlags;
     let place: TablePlace = { root, level: 4, address, frame: root };
     for (;;) {
       const index = tableIndex(address, place.level);
@@ -72,6 +72,18 @@ export class TableWalker {
         this.#access.store(place, index, entry | flags);
       }
       place = { root, level: level - 1 as Level, address, frame };
+    }
+  }
+
+  /** Adds rights to the entries above a page that is mapped. */
+  widen(root: PhysAddr, page: Page, flags: Flags): void {
+    const address: bigint = page.start;
+    let place: TablePlace = { root, level: 4, address, frame: root };
+    while (place.level > levelOf(page.size)) {
+      const index = tableIndex(address, place.level);
+      const entry = this.#access.load(place, index);
+      if ((entry & flags) !== flags) this.#access.store(place, index, entry | flags);
+      place = { root, level: place.level - 1 as Level, address, frame: addressOf(entry) };
     }
   }
 

@@ -38,11 +38,14 @@ export function recursiveTableAddress(address: bigint, level: Level, recursive: 
 /**
  * Reaches tables through a recursive entry.
  *
- * Good: one entry and no further memory. Bad: 512 GiB of addresses are gone, and only the active
- * address space is in reach; a visit to another one costs two reloads of CR3.
+ * Good: one entry and no further memory. Bad: 512 GiB of addresses are gone; entries that lead to
+ * tables must be writable, since tables are pages; and only the active address space is in reach: a
+ * visit to another one costs two reloads of CR3.
  */
 export class RecursiveAccess extends PageTableAccess {
   override readonly name: AccessName = "recursive";
+  /** To write a table is to write a page behind its entry. */
+  override readonly parentFlags = FLAGS;
   readonly index: number;
   #visiting: { readonly root: PhysAddr; readonly home: bigint } | undefined;
 

@@ -12,6 +12,7 @@ import {
 } from "../../../kernel/memory.ts";
 import { AddressSpace } from "../../../kernel/paging/address_space.ts";
 import { ACCESS_NAMES } from "../../../kernel/paging/kernel_memory.ts";
+import { measureAccess } from "../../../kernel/paging/measure.ts";
 import { promisePage } from "../../../kernel/paging/page_fault_repair.ts";
 import { expect } from "../../../kernel/paging/results.ts";
 import { boot, screen } from "../support.ts";
@@ -125,6 +126,53 @@ Deno.test("the kernel changes its access while it runs, and a snapshot goes back
   ok(again.kind === "installed" && again.cost.entries === 1);
   strictEqual(memory.mapper.translateAddr(0xb_8000), 0xb_8000);
   throws(() => memory.use("magic" as "recursive"), RangeError);
+});
+
+Deno.test("an unsettled flush is reported on the serial port when the kernel is idle", () => {
+  const { machine, memory, cpu } = boot("paging");
+  const page = pageAt(0x80_0000_0000n);
+  const frame = memory.frames.allocateFrame()!;
+  expect(memory.mapper.mapTo(page, frame, RW, memory.frames), "map").flush();
+  cpu.load64(page.start);
+  const { flush } = expect(memory.mapper.unmap(page), "unmap");
+  machine.run({ instructions: 1_000_000 });
+  const line = "unsettled flush: unmap of Page[4 KiB](0x8000000000): " +
+    `the TLB still leads 0x8000000000 to 0x${frame.start.toString(16)} (unmapped)\n`;
+  strictEqual(machine.serial.output.split(line).length, 2, machine.serial.output);
+  flush.flush();
+  deepStrictEqual(memory.ledger.report(), []);
+});
+
+Deno.test("measureAccess() gives each access's drawback in numbers", () => {
+  const measured = ACCESS_NAMES.map((name) => {
+    const { memory, machine } = boot("paging");
+    const used = memory.frames.counts().used;
+    const result = measureAccess(memory, name);
+    ok(result.kind === "measured");
+    const { setUp, translate, mapWithTables, translateForeign } = result;
+    deepStrictEqual(machine.mmu.audit(), []);
+    // The loader's two tables were there before.
+    const made = name === "complete-physical" ? 0 : setUp.tables;
+    strictEqual(memory.frames.counts().used - used, made);
+    return [
+      name,
+      setUp.tables,
+      setUp.addressSpace,
+      translate.loads,
+      [mapWithTables.loads, mapWithTables.stores],
+      [translateForeign.loads, translateForeign.stores, translateForeign.flushes],
+    ];
+  });
+  const RAM = 16 << 20;
+  deepStrictEqual(measured, [
+    ["complete-physical", 2, RAM, 4, [4, 4], [4, 0, 0]],
+    // Three tables for the scratch page, and the spare.
+    ["identity", 4, RAM, 4, [16, 7], [4, 0, 0]],
+    // And the window's own three.
+    ["fixed-offset", 7, RAM, 4, [16, 7], [4, 0, 0]],
+    ["temporary", 3, 2 << 20, 8, [15, 7], [8, 0, 0]],
+    ["recursive", 3, 2 ** 39, 4, [4, 4], [7, 3, 3]],
+  ]);
 });
 
 Deno.test("memory management comes with stage paging", () => {

@@ -10,7 +10,9 @@ import {
   memoryMap,
   pageAt,
   PRESENT,
+  pureWorld,
   RW,
+  STRATEGIES,
   USER_ACCESSIBLE,
   world,
   WRITABLE,
@@ -98,6 +100,28 @@ Deno.test("Mapper gives parents the rights that the page needs, and no more", ()
   // The first page is still read-only and the kernel's.
   const { rights } = machine.mmu.translate(HIGH);
   deepStrictEqual([rights?.writable, rights?.user], [false, false]);
+});
+
+Deno.test("the recursive access needs writable parents; the others do not", () => {
+  for (const name of STRATEGIES) {
+    const { mapper, machine, frames } = pureWorld(name);
+    const page = pageAt(HIGH);
+    expect(mapper.mapTo(page, frameAt(0x5000), PRESENT, frames), "map").flush();
+    expect(mapper.mapTo(page.next(), frameAt(0x6000), PRESENT, frames), "map").flush();
+    const { levels } = machine.mmu.translate(page.start);
+    const recursive = name === "recursive";
+    deepStrictEqual(levels.map(({ flags }) => flags.writable), [
+      recursive,
+      recursive,
+      recursive,
+      false,
+    ]);
+    if (recursive) throws(() => mapper.updateParentFlags(page, 3, PRESENT), /recursive access/);
+    else expect(mapper.updateParentFlags(page, 3, PRESENT), "parent").flush();
+    // What takes rights away from the parents does not hinder what comes after.
+    expect(mapper.updateFlags(page, RW), "update").flush();
+    strictEqual(machine.mmu.translate(page.start, { access: "write" }).physical, 0x5000);
+  }
 });
 
 Deno.test("pages and frames refuse what is misaligned, not canonical or of no size", () => {
