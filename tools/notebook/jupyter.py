@@ -5,7 +5,7 @@
 
 KERNELS is a directory with `kernels/deno/kernel.json`, as tools/notebook/serve.ts makes it. Needs
 Debian's python3-jupyter-client. The kernel sends outputs even after it has called a cell done, so
-after each cell this waits for what may come late.
+after each cell this waits for what may come late: shortly, and longer if something is missing.
 """
 import json
 import os
@@ -14,6 +14,7 @@ import sys
 import time
 
 QUIET_S = 0.4
+MISSING_S = 10
 CELL_S = 120
 
 
@@ -39,16 +40,18 @@ def normal(outputs):
     return result
 
 
-def execute(client, source):
-    """Runs a cell; gives its outputs and the kernel's verdict."""
+def execute(client, source, expected):
+    """Runs a cell; gives its outputs and the kernel's verdict. Waits longer for what is expected."""
     message = client.execute(source, store_history=True)
     outputs, idle_at, end = [], None, time.monotonic() + CELL_S
     while True:
         now = time.monotonic()
         if now > end:
             return outputs, "timeout"
-        if idle_at is not None and now > idle_at + QUIET_S:
-            break
+        if idle_at is not None:
+            patience = QUIET_S if len(normal(outputs)) >= len(expected) else MISSING_S
+            if now > idle_at + patience:
+                break
         try:
             event = client.get_iopub_msg(timeout=0.1)
         except queue.Empty:
@@ -79,8 +82,9 @@ def run(path):
     try:
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
         for number, cell in enumerate(cells, 1):
-            outputs, status = execute(client, joined(cell["source"]))
-            actual, expected = normal(outputs), normal(cell["outputs"])
+            expected = normal(cell["outputs"])
+            outputs, status = execute(client, joined(cell["source"]), expected)
+            actual = normal(outputs)
             if status != "ok" or actual != expected:
                 wrong.append(
                     f"{path}: code cell {number} ({status}):\n  committed {str(expected)[:600]}\n"
