@@ -10,9 +10,10 @@
  * ```
  *
  * Freed memory comes back when nothing is alive any more: a counter of living blocks reaches zero
- * and both ends are reset. Two tricks soften that: with `freeLast` the block given last can be
+ * and the border is reset. Two tricks soften that: with `freeLast` the block given last can be
  * freed at once (a loop that allocates and frees reuses its bytes), and `allocBack` gives memory
- * from the end, so that the long-lived need not stand in the way of the short-lived.
+ * from the end, with a border and a counter of its own, so that the long-lived need not stand in
+ * the way of the short-lived.
  */
 import { alignUp, Allocator, type HeapProblem, type Region } from "./allocator.ts";
 import type { HeapMemory } from "./heap_memory.ts";
@@ -28,6 +29,7 @@ export class BumpAllocator extends Allocator {
   #next = 0;
   #back: number;
   #live = 0;
+  #liveBack = 0;
 
   constructor(memory: HeapMemory, { freeLast = false }: BumpOptions = {}) {
     super(memory);
@@ -62,19 +64,17 @@ export class BumpAllocator extends Allocator {
     const start = (this.#back - size) & -align;
     if (start < this.#next) return this.failed();
     this.#back = start;
-    this.#live++;
+    this.#liveBack++;
     return this.gave(start, size, size);
   }
 
   dealloc(offset: number, size: number, _align: number): void {
     this.took(size, size);
-    if (--this.#live === 0) {
-      this.#next = 0;
-      this.#back = this.memory.size;
-    } else if (this.#freeLast) {
-      if (offset + size === this.#next) this.#next = offset;
-      else if (offset === this.#back) this.#back = offset + size;
-    }
+    if (offset >= this.#back) {
+      if (--this.#liveBack === 0) this.#back = this.memory.size;
+      else if (this.#freeLast && offset === this.#back) this.#back = offset + size;
+    } else if (--this.#live === 0) this.#next = 0;
+    else if (this.#freeLast && offset + size === this.#next) this.#next = offset;
   }
 
   footprint(size: number, _align: number): number {
@@ -88,17 +88,23 @@ export class BumpAllocator extends Allocator {
 
   verify(): HeapProblem[] {
     const ordered = 0 <= this.#next && this.#next <= this.#back && this.#back <= this.memory.size;
-    return ordered && this.#live >= 0
-      ? []
-      : [this.problem(0, `${this.#live} blocks alive, borders ${this.#next} and ${this.#back}`)];
+    if (ordered && this.#live >= 0 && this.#liveBack >= 0) return [];
+    const text = `${this.#live} and ${this.#liveBack} blocks alive, borders at offsets ` +
+      `${this.#next} and ${this.#back}`;
+    return [this.problem(0, text)];
   }
 
   saveRoots(): number[] {
-    return [...this.saveCounters(), this.#next, this.#back, this.#live];
+    return [...this.saveCounters(), this.#next, this.#back, this.#live, this.#liveBack];
   }
 
   loadRoots(roots: readonly number[]): void {
     this.loadCounters(roots);
-    [this.#next, this.#back, this.#live] = roots.slice(6) as [number, number, number];
+    [this.#next, this.#back, this.#live, this.#liveBack] = roots.slice(6) as [
+      number,
+      number,
+      number,
+      number,
+    ];
   }
 }
