@@ -160,9 +160,9 @@ const PAGE_FAULT_FLAGS = [
   ["INSTRUCTION_FETCH", PF_ERROR.I],
 ] as const;
 
-/** A page fault's error code in words: `PageFaultErrorCode(CAUSED_BY_WRITE)`. */
+/** A page fault's error code in words: `PROTECTION_VIOLATION | CAUSED_BY_WRITE`; `(empty)` for 0. */
 export function pageFaultErrorCode(errorCode: number): string {
   const names = PAGE_FAULT_FLAGS.filter(([, bit]) => (errorCode & bit) !== 0)
     .map(([name]) => name);
-  return `PageFaultErrorCode(${names.length > 0 ? names.join(" | ") : "0x0"})`;
+  return names.length > 0 ? names.join(" | ") : "(empty)";
 }

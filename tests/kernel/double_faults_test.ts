@@ -182,7 +182,7 @@ Deno.test("The page-fault handler reports a write to 0xdeadbeaf, and a write to 
     `Hello World!
 EXCEPTION: PAGE FAULT
 Accessed Address: VirtAddr(0xdeadbeaf)
-Error Code: PageFaultErrorCode(CAUSED_BY_WRITE)
+Error Code: CAUSED_BY_WRITE
 ${frame("0x10202")}`,
   );
   strictEqual(kernel.cpu.cr2, 0xdead_beafn);
@@ -195,7 +195,7 @@ ${frame("0x10202")}`,
   }, { instructions: 1000 });
   match(
     screen(other),
-    /read worked\n.*\nAccessed Address: VirtAddr\(0x201008\)\nError Code: PageFaultErrorCode\(PROTECTION_VIOLATION \| CAUSED_BY_WRITE\)\n/,
+    /read worked\n.*\nAccessed Address: VirtAddr\(0x201008\)\nError Code: PROTECTION_VIOLATION \| CAUSED_BY_WRITE\n/,
   );
   ok(!other.machine.screen.contains("write worked"));
 });
