@@ -47,9 +47,8 @@ export interface FrameCounts {
 }
 
 const FRAME = 0x1000;
-/** Of the table's header: where to search from (frame number), and how many frames are used. */
+/** The table's header: from which frame to search. */
 const HINT = 0;
-const USED = 4;
 const HEADER = 8;
 const MOST_USERS = 0xffff;
 
@@ -59,8 +58,7 @@ const MOST_USERS = 0xffff;
  * All it knows is in guest memory: a table of 16 bits per frame, how many users the frame has.
  *
  * ```text
- * table + 0   u32  search from this frame on
- *       + 4   u32  frames in use
+ * table + 0   u32  search from this frame on; 4 bytes are unused
  *       + 8   u16  users of frame 0, u16 users of frame 1, …
  * ```
  */
@@ -106,7 +104,6 @@ export class BootInfoFrameAllocator implements FrameAllocator {
     for (let at = 0; at < frames * FRAME; at += 8) machine.cpu.store64(table + BigInt(at), 0);
     const allocator = new BootInfoFrameAllocator(machine, memoryMap, table);
     for (let number = start; number < largest.end; number++) allocator.#setUsers(number, 1);
-    machine.cpu.store32(table + BigInt(USED), frames);
     return allocator;
   }
 
@@ -189,12 +186,9 @@ export class BootInfoFrameAllocator implements FrameAllocator {
   }
 
   #take(number: number, size: PageSize): PhysFrame {
-    const { cpu } = this.#machine;
     const count = size / FRAME;
     for (let i = 0; i < count; i++) this.#setUsers(number + i, 1);
-    if (count === 1) cpu.store32(this.table + BigInt(HINT), number + 1);
-    const used = this.table + BigInt(USED);
-    cpu.store32(used, cpu.load32(used) + count);
+    if (count === 1) this.#machine.cpu.store32(this.table + BigInt(HINT), number + 1);
     return PhysFrame.fromStartAddress(number * FRAME, size);
   }
 
@@ -202,8 +196,6 @@ export class BootInfoFrameAllocator implements FrameAllocator {
     const { cpu } = this.#machine;
     const hint = this.table + BigInt(HINT);
     if (number < cpu.load32(hint)) cpu.store32(hint, number);
-    const used = this.table + BigInt(USED);
-    cpu.store32(used, cpu.load32(used) - 1);
   }
 
   /** The last of `count` frames that is in use. */

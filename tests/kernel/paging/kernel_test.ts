@@ -14,6 +14,7 @@ import { AddressSpace } from "../../../kernel/paging/address_space.ts";
 import { ACCESS_NAMES } from "../../../kernel/paging/kernel_memory.ts";
 import { measureAccess } from "../../../kernel/paging/measure.ts";
 import { promisePage } from "../../../kernel/paging/page_fault_repair.ts";
+import { flagsText } from "../../../kernel/paging/page_table_flags.ts";
 import { expect } from "../../../kernel/paging/results.ts";
 import { boot, screen } from "../support.ts";
 import { pageAt, RW, USER_ACCESSIBLE } from "./world.ts";
@@ -109,6 +110,16 @@ Deno.test("a page fault that nobody repairs still ends in the kernel's message",
   strictEqual(stop.kind, "halted");
   ok(screen(kernel).includes("EXCEPTION: PAGE FAULT\nAccessed Address: VirtAddr(0xdeadbeaf)"));
   strictEqual(kernel.memory.repair.counters["not-repairable"], 1);
+});
+
+Deno.test("a code page is present and neither writable nor repaired when it is written", () => {
+  const kernel = boot("paging");
+  const code = kernel.symbols.get("_start")!;
+  const translated = kernel.memory.mapper.translate(code);
+  ok(translated.kind === "mapped");
+  strictEqual(flagsText(translated.flags), "PRESENT | ACCESSED");
+  kernel.main(({ cpu }) => cpu.store8(code, 42));
+  ok(screen(kernel).includes("PROTECTION_VIOLATION | CAUSED_BY_WRITE"));
 });
 
 Deno.test("the kernel changes its access while it runs, and a snapshot goes back", () => {
