@@ -3,6 +3,7 @@ import { hex, type Machine } from "../machine/mod.ts";
 import type { FrameAllocator } from "./memory.ts";
 import type { Heap } from "./allocator/heap.ts";
 import { HeapMemory } from "./allocator/heap_memory.ts";
+import type { MapperFlush } from "./paging/mapper_flush.ts";
 import type { Mapper } from "./paging/mapper.ts";
 import { Page } from "./paging/page.ts";
 import { PageTableFlags } from "./paging/page_table_flags.ts";
@@ -22,8 +23,8 @@ export function emptyHeapMemory(): HeapMemory {
  * Maps the heap's pages, each to whatever frame comes, and puts the heap on them.
  *
  * @param size In bytes; whole pages are mapped.
- * @returns `undefined`, or why a page could not be mapped. Its predecessors stay mapped then, and
- * the heap is what it was.
+ * @returns `undefined`, or why a page could not be mapped. Its predecessors are unmapped again
+ * then, and the heap is what it was.
  * @throws {RangeError} If the size is not a whole number from 1.
  */
 export function initHeap(
@@ -37,18 +38,32 @@ export function initHeap(
     throw new RangeError(`Cannot make a heap of ${size} bytes at ${hex(HEAP_START)}: no size`);
   }
   const flags = PageTableFlags.PRESENT | PageTableFlags.WRITABLE;
-  const mapped: number[] = [];
+  const mapped: Page[] = [];
+  const physical: number[] = [];
   for (const page of Page.range(HEAP_START, HEAP_START + size)) {
     const frame = frames.allocateFrame();
-    if (frame === undefined) return { kind: "FrameAllocationFailed" };
-    const result = mapper.mapTo(page, frame, flags, frames);
-    if (result.kind !== "flush") {
-      frames.deallocateFrame(frame);
-      return result;
+    const result = frame === undefined
+      ? { kind: "FrameAllocationFailed" } as const
+      : mapper.mapTo(page, frame, flags, frames);
+    if (frame === undefined || result.kind !== "flush") {
+      if (frame !== undefined) frames.deallocateFrame(frame);
+      unmapAll(mapped, mapper, frames);
+      return result as Exclude<typeof result, MapperFlush>;
     }
     result.flush();
-    mapped.push(frame.start);
+    mapped.push(page);
+    physical.push(frame.start);
   }
-  heap.init(new HeapMemory({ ...machine.memoryBuffer, start: HEAP_START, frames: mapped }));
+  heap.init(new HeapMemory({ ...machine.memoryBuffer, start: HEAP_START, frames: physical }));
   return undefined;
+}
+
+/** Takes pages back that were just mapped, with their frames. */
+function unmapAll(pages: readonly Page[], mapper: Mapper, frames: FrameAllocator): void {
+  for (const page of pages) {
+    const result = mapper.unmap(page);
+    if (result.kind !== "unmapped") continue;
+    result.flush.flush();
+    frames.deallocateFrame(result.frame);
+  }
 }
