@@ -4,6 +4,7 @@
  * @see README.md for how to read them
  */
 import * as boot from "./boot.ts";
+import * as images from "./images.ts";
 import * as memory from "./memory.ts";
 import { measureMmu } from "./mmu.ts";
 import * as profile from "./profile.ts";
@@ -31,7 +32,14 @@ const mmu: Benchmark = {
   },
 };
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { programs, profile, mmu, boot, memory };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  programs,
+  profile,
+  mmu,
+  boot,
+  images,
+  memory,
+};
 
 /** @returns The exit status. */
 export async function main(names: readonly string[]): Promise<number> {
