@@ -26,6 +26,7 @@ import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.t
 import { type KernelTest, runTests } from "./testing.ts";
 import { Statics } from "./statics.ts";
 import { Tasks } from "./task/mod.ts";
+import { Scheduler } from "./thread/scheduler.ts";
 import { IDLE, kernelText } from "./stubs.ts";
 import { Text } from "./text.ts";
 import { Diverged, finallyUnlessUnwinding, isUnwinding } from "./unwind.ts";
@@ -71,6 +72,7 @@ export class Kernel {
   /** What a panic does; it must not return. */
   panicHandler: (info: PanicInfo) => never = (info) => this.#panic(info);
   #memory: KernelMemory | undefined;
+  #threads: Scheduler | undefined;
   /** Why the boot ended: `until` when it reached the idle loop. */
   bootStop: StopReason | undefined;
 
@@ -149,6 +151,11 @@ export class Kernel {
   /** Called at stage "paging". */
   initMemory(): void {
     this.#memory = new KernelMemory(this);
+  }
+
+  /** Preemptive threads. Scheduling starts when they are asked for, from stage "paging" on. */
+  get threads(): Scheduler {
+    return this.#threads ??= new Scheduler(this);
   }
 
   /** What the loader told. */

@@ -28,3 +28,4 @@ export type {
   RunOutcome,
 } from "./segmentation/results.ts";
 export * from "./paging/mod.ts";
+export * from "./thread/mod.ts";

@@ -1,0 +1,399 @@
+/**
+ * Preemptive threads: the timer's interrupt takes the CPU from one and gives it to the next.
+ *
+ * ```text
+ *  thread A's stack              thread B's stack
+ *  │ …          │                │ …          │
+ *  │ trap frame │◄─ saved RSP    │ trap frame │◄─ RSP: the gate pops this one
+ * ```
+ *
+ * A gate has saved all registers on the stack of the thread that it came from. To switch is to
+ * note that stack pointer, load another thread's, and let the gate go on: it pops the other
+ * thread's registers, and IRETQ goes on where that one was interrupted. Ready threads wait in a
+ * queue (round robin). Queue and control blocks are bytes in guest memory.
+ *
+ * Thread 0 is the kernel's own: the idle loop and what the kernel does there. TypeScript kernel
+ * code is never switched away from in its middle: a tick that interrupts it switches nothing.
+ */
+import { type Machine } from "../../machine/mod.ts";
+import { TRAP_FRAME_BYTES, TrapFrame } from "../frames.ts";
+import type { Kernel } from "../kernel.ts";
+import { ArrayQueue } from "../task/array_queue.ts";
+import { reserveQueue } from "../task/executor.ts";
+import { hasStage } from "../stages.ts";
+import { mapStack, stackOf } from "./stacks.ts";
+import { exitCode, idleYieldCode, THREAD_CALL, THREAD_VECTOR } from "./thread_code.ts";
+import { type ThreadId, type ThreadState, ThreadTable } from "./thread_table.ts";
+
+/** Most threads at a time, the kernel's own included. */
+export const MAX_THREADS = 32;
+
+const IDLE: ThreadId = 0;
+const FAILED = -1;
+const ARGUMENTS = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"] as const;
+/** IF, and the bit that is always 1. */
+const INITIAL_FLAGS = 0x202n;
+
+export interface ThreadOptions {
+  readonly name?: string;
+  /** What it finds in RDI, RSI, RDX, RCX, R8, R9. */
+  readonly args?: readonly (number | bigint)[];
+}
+
+/** A thread as plain data. */
+export interface ThreadReport {
+  readonly id: ThreadId;
+  readonly name: string;
+  readonly state: ThreadState;
+  /** How often it was switched to. */
+  readonly switches: number;
+  /** How often the timer took the CPU from it. */
+  readonly preemptions: number;
+  /** Instructions that it ran; for thread 0 halted time counts. */
+  readonly instructions: number;
+  readonly exitCode: number | undefined;
+  readonly stack: { readonly guard: number; readonly start: number; readonly end: number };
+}
+
+/** What starts as a thread: a place to go on at, as a trap frame has it. */
+export interface StartFrame {
+  readonly rip: number | bigint;
+  readonly rsp: number | bigint;
+  readonly codeSegment: number;
+  readonly stackSegment: number;
+}
+
+export class Scheduler {
+  /** Whether the timer switches threads. If not, they run until they give the CPU away. */
+  preemptive = true;
+  /** Called when a thread has ended. */
+  onExit: (id: ThreadId) => void = () => {};
+  /** Called before a thread goes on, with the end of its kernel stack. */
+  onSwitch: (id: ThreadId, stackEnd: bigint) => void = () => {};
+
+  readonly #kernel: Kernel;
+  readonly #machine: Machine;
+  readonly #names = new Map<ThreadId, string>();
+  readonly #table: ThreadTable;
+  readonly #ready: ArrayQueue;
+  readonly #current;
+  readonly #switches;
+  readonly #exitAddress: number;
+  readonly #idleYield: number;
+  /** Retired instructions when the current thread went on. */
+  #since = 0;
+
+  /**
+   * Starts scheduling: the code that runs now becomes thread 0.
+   *
+   * @throws {TypeError} Before stage "paging": threads need stacks of their own.
+   */
+  constructor(kernel: Kernel) {
+    if (!hasStage(kernel.stage, "paging")) {
+      throw new TypeError(`Cannot start threads at stage "${kernel.stage}": paging comes later`);
+    }
+    this.#kernel = kernel;
+    const { machine, statics } = kernel;
+    this.#machine = machine;
+    this.#table = new ThreadTable(machine, statics, MAX_THREADS);
+    this.#ready = reserveQueue(kernel, "READY_THREADS", MAX_THREADS);
+    this.#current = statics.word("CURRENT_THREAD");
+    this.#switches = statics.word("CONTEXT_SWITCHES");
+    this.#exitAddress = kernel.loadCode(exitCode(), "thread_exit");
+    const idle = kernel.symbols.get("idle")!;
+    this.#idleYield = kernel.loadCode(idleYieldCode(idle), "idle_yield");
+    this.#table.clear(IDLE, "running");
+    this.#table.setLong(IDLE, "cr3", kernel.cpu.readCr3());
+    this.#table.setLong(IDLE, "stackEnd", kernel.stack.end);
+    this.#names.set(IDLE, "kernel");
+    this.#since = machine.retired;
+    kernel.idt.setHandler(THREAD_VECTOR, (frame) => this.#call(frame));
+    kernel.interrupts.onTimer.add((frame) => this.#tick(frame));
+    kernel.onIdle(() => this.#idleWork());
+  }
+
+  /** The thread that runs. */
+  get current(): ThreadId {
+    return this.#machine.virtual.u32(this.#current.address);
+  }
+
+  /** Switches since the start. */
+  get contextSwitches(): number {
+    return this.#machine.virtual.u32(this.#switches.address);
+  }
+
+  /** Numbers of the threads that wait for the CPU, the next one first. */
+  get ready(): readonly ThreadId[] {
+    return this.#ready.values();
+  }
+
+  /** All threads that there are, as plain data. Takes no time. */
+  report(): ThreadReport[] {
+    return Array.from({ length: MAX_THREADS }, (_, id) => id)
+      .filter((id) => this.#table.peekState(id) !== "free")
+      .map((id) => this.#reportOf(id));
+  }
+
+  /** One of them. @throws {RangeError} If there is no such thread. */
+  thread(id: ThreadId): ThreadReport {
+    this.#check(id);
+    return this.#reportOf(id);
+  }
+
+  /**
+   * Starts a thread of the kernel; it runs when its turn comes.
+   *
+   * @param entry Its function: a symbol, an address, or code that is loaded into the text pages.
+   * When it returns, the thread ends with RAX as its exit code.
+   * @throws {RangeError} If there are too many threads, no frames for its stack, or no such symbol.
+   */
+  spawn(entry: string | number | bigint | Uint8Array, options: ThreadOptions = {}): ThreadId {
+    const { selectors } = this.#kernel.gdt;
+    if (selectors === undefined) throw new TypeError("Cannot spawn a thread without the GDT");
+    const rip = this.#address(entry);
+    const id = this.create(options.name ?? (typeof entry === "string" ? entry : "thread"));
+    const { end } = stackOf(id);
+    this.#kernel.cpu.store64(end - 8, this.#exitAddress);
+    this.begin(
+      id,
+      {
+        rip,
+        rsp: end - 8,
+        codeSegment: selectors.kernelCode,
+        stackSegment: selectors.kernelData,
+      },
+      options.args,
+      16,
+    );
+    return id;
+  }
+
+  /**
+   * Takes a slot and its stack; the thread does not run yet.
+   *
+   * @throws {RangeError} If there is no slot, or no frame.
+   */
+  create(name: string): ThreadId {
+    const id = this.#table.findFree() ?? this.#recycle();
+    if (id === undefined) {
+      throw new RangeError(`Cannot spawn ${name}: all ${MAX_THREADS} threads are in use`);
+    }
+    if (!mapStack(this.#kernel, id)) {
+      throw new RangeError(`Cannot spawn ${name}: no frames for its stack`);
+    }
+    this.#table.clear(id, "free");
+    this.#table.setLong(id, "cr3", this.#table.long(IDLE, "cr3"));
+    this.#table.setLong(id, "stackEnd", stackOf(id).end);
+    this.#names.set(id, name);
+    return id;
+  }
+
+  /** Gives a created thread its first trap frame and makes it ready. */
+  begin(
+    id: ThreadId,
+    start: StartFrame,
+    args: readonly (number | bigint)[] = [],
+    below = 0,
+    cr3?: number,
+  ): void {
+    const base = BigInt(stackOf(id).end - below - TRAP_FRAME_BYTES);
+    const frame = new TrapFrame(this.#machine, base);
+    frame.write(new Uint8Array(TRAP_FRAME_BYTES));
+    frame.instructionPointer = start.rip;
+    frame.stackPointer = start.rsp;
+    frame.codeSegment = start.codeSegment;
+    frame.stackSegment = start.stackSegment;
+    frame.cpuFlags = INITIAL_FLAGS;
+    args.forEach((value, i) => frame.set(ARGUMENTS[i], BigInt.asUintN(64, BigInt(value))));
+    this.#table.setLong(id, "rsp", base);
+    if (cr3 !== undefined) this.#table.setLong(id, "cr3", cr3);
+    this.#makeReady(id);
+    this.#kernel.wake();
+  }
+
+  /** Ends a thread that is not the kernel's own; the current one by {@linkcode exitCurrent}. */
+  kill(id: ThreadId, exitCode: number): void {
+    this.#check(id);
+    if (id === IDLE || id === this.current) {
+      throw new TypeError(`Cannot kill thread ${id}: ${id === IDLE ? "the kernel" : "it runs"}`);
+    }
+    for (let left = this.#ready.length; left > 0; left--) {
+      const other = this.#ready.pop()!;
+      if (other !== id) this.#ready.push(other);
+    }
+    this.#finish(id, exitCode);
+  }
+
+  // ---- For handlers: to be called last; the frame is what the current thread goes on with -----
+
+  /** Lets the others run first. */
+  yieldCurrent(frame: TrapFrame): void {
+    this.#leave(frame, "ready");
+  }
+
+  /** Sleeps at least `ticks` ticks of the timer. */
+  sleepCurrent(frame: TrapFrame, ticks: number): void {
+    const { current } = this;
+    this.#table.setWord(current, "wakeTick", this.#kernel.interrupts.ticks + ticks);
+    this.#leave(frame, "sleeping");
+  }
+
+  /** Ends the current thread. */
+  exitCurrent(frame: TrapFrame, exitCode: number): void {
+    this.#finish(this.current, exitCode);
+    this.#leave(frame, "finished");
+  }
+
+  /** Waits for the end of a thread: RAX of the frame becomes its exit code, or −1. */
+  joinCurrent(frame: TrapFrame, id: number): void {
+    const { current } = this;
+    const state = id > IDLE && id < MAX_THREADS && id !== current ? this.#table.state(id) : "free";
+    if (state === "free") return frame.set("rax", BigInt.asUintN(64, BigInt(FAILED)));
+    if (state === "finished") return frame.set("rax", this.#table.word(id, "exitCode"));
+    this.#table.setWord(current, "joins", id);
+    this.#leave(frame, "joining");
+  }
+
+  #call(frame: TrapFrame): void {
+    const argument = frame.get("rdi");
+    const small = Number(BigInt.asUintN(32, argument));
+    switch (Number(BigInt.asUintN(32, frame.get("rax")))) {
+      case THREAD_CALL.YIELD:
+        return this.yieldCurrent(frame);
+      case THREAD_CALL.SLEEP:
+        return this.sleepCurrent(frame, small);
+      case THREAD_CALL.EXIT:
+        return this.exitCurrent(frame, small);
+      case THREAD_CALL.JOIN:
+        return this.joinCurrent(frame, small);
+      case THREAD_CALL.SELF:
+        return frame.set("rax", this.current);
+      case THREAD_CALL.PRINT:
+        return this.#print(argument, Number(frame.get("rsi")));
+      default:
+        return frame.set("rax", BigInt.asUintN(64, BigInt(FAILED)));
+    }
+  }
+
+  #print(address: bigint, length: number): void {
+    const { cpu } = this.#kernel;
+    const bytes = Array.from({ length }, (_, i) => cpu.load8(address + BigInt(i)));
+    this.#kernel.print(new TextDecoder().decode(Uint8Array.from(bytes)));
+  }
+
+  #tick(frame: TrapFrame): void {
+    const { ticks } = this.#kernel.interrupts;
+    for (let id = 1; id < MAX_THREADS; id++) {
+      const isDue = this.#table.peekState(id) === "sleeping" &&
+        this.#table.word(id, "wakeTick") <= ticks;
+      if (isDue) this.#makeReady(id);
+    }
+    if (!this.preemptive || this.#ready.length === 0 || this.#machine.cpu.inIntrinsic) return;
+    const { current } = this;
+    this.#table.setWord(current, "preemptions", this.#table.word(current, "preemptions") + 1);
+    this.#leave(frame, "ready");
+  }
+
+  /** The idle loop gives its turn away: not from here, but by guest code that it goes to. */
+  #idleWork(): boolean {
+    if (this.#ready.length === 0 || this.#machine.cpu.inIntrinsic) return false;
+    this.#machine.cpu.rip = BigInt(this.#idleYield);
+    return true;
+  }
+
+  /** Switches to the next ready thread, if there is one. The current one goes on in `state`. */
+  #leave(frame: TrapFrame, state: ThreadState): void {
+    const { cpu } = this.#machine;
+    const { current } = this;
+    const waits = state !== "ready";
+    if (waits && (cpu.inIntrinsic || current === IDLE)) {
+      this.#kernel.panic("the kernel's own thread cannot wait as others do");
+    }
+    if (cpu.inIntrinsic) return;
+    if (!waits) this.#ready.push(current);
+    // The kernel's own thread never waits: it runs, or is in the queue.
+    const next = this.#ready.pop()!;
+    if (next === current) return;
+    this.#table.setState(current, state);
+    const ran = this.#table.long(current, "instructions") + BigInt(this.#ranNow());
+    this.#table.setLong(current, "instructions", ran);
+    this.#table.setLong(current, "rsp", frame.base);
+    this.#goOn(next);
+  }
+
+  #goOn(next: ThreadId): void {
+    const { cpu } = this.#machine;
+    this.#since = this.#machine.retired;
+    this.#switches.value += 1;
+    this.#current.value = next;
+    this.#table.setState(next, "running");
+    this.#table.setWord(next, "switches", this.#table.word(next, "switches") + 1);
+    this.onSwitch(next, this.#table.long(next, "stackEnd"));
+    const cr3 = this.#table.long(next, "cr3");
+    const rsp = this.#table.long(next, "rsp");
+    if (cpu.readCr3() !== cr3) cpu.writeCr3(cr3);
+    cpu.rsp = rsp;
+    cpu.rip = BigInt(this.#kernel.symbols.get("restore")!);
+  }
+
+  #makeReady(id: ThreadId): void {
+    this.#table.setState(id, "ready");
+    this.#ready.push(id);
+  }
+
+  #finish(id: ThreadId, exitCode: number): void {
+    this.#table.setState(id, "finished");
+    this.#table.setWord(id, "exitCode", exitCode);
+    for (let other = 1; other < MAX_THREADS; other++) {
+      if (this.#table.peekState(other) !== "joining") continue;
+      if (this.#table.word(other, "joins") !== id) continue;
+      const frame = new TrapFrame(this.#machine, this.#table.long(other, "rsp"));
+      frame.set("rax", exitCode);
+      this.#makeReady(other);
+    }
+    this.onExit(id);
+  }
+
+  /** Instructions since the current thread went on. */
+  #ranNow(): number {
+    return Math.max(0, this.#machine.retired - this.#since);
+  }
+
+  /** A slot of a thread that has ended. */
+  #recycle(): ThreadId | undefined {
+    for (let id = 1; id < MAX_THREADS; id++) {
+      if (this.#table.state(id) === "finished" && id !== this.current) return id;
+    }
+    return undefined;
+  }
+
+  #reportOf(id: ThreadId): ThreadReport {
+    const table = this.#table;
+    const state = table.peekState(id);
+    const running = id === this.current ? this.#ranNow() : 0;
+    return {
+      id,
+      name: this.#names.get(id) ?? `thread ${id}`,
+      state,
+      switches: table.peek(id, "switches"),
+      preemptions: table.peek(id, "preemptions"),
+      instructions: table.peek(id, "instructions") + running,
+      exitCode: state === "finished" ? table.peek(id, "exitCode") : undefined,
+      stack: id === IDLE ? { guard: 0, ...this.#kernel.stack } : stackOf(id),
+    };
+  }
+
+  #check(id: ThreadId): void {
+    const exists = Number.isInteger(id) && id >= 0 && id < MAX_THREADS &&
+      this.#table.peekState(id) !== "free";
+    if (!exists) throw new RangeError(`There is no thread ${id}`);
+  }
+
+  #address(entry: string | number | bigint | Uint8Array): number | bigint {
+    if (entry instanceof Uint8Array) return this.#kernel.loadCode(entry);
+    if (typeof entry !== "string") return entry;
+    const address = this.#kernel.symbols.get(entry);
+    if (address === undefined) throw new RangeError(`There is no symbol ${entry} in the kernel`);
+    return address;
+  }
+}
