@@ -282,11 +282,20 @@ say:
     mov ah, 0x0f
     mov [rdi], ax
     add rdi, 2
-    mov dx, 0x3f8
-    out dx, al
+    call send
     jmp .next
 .end:
     mov al, 10
+
+; AL to COM1, when its transmitter is empty.
+send:
+    push rax
+    mov dx, 0x3fd
+.wait:
+    in al, dx
+    test al, 0x20
+    jz .wait
+    pop rax
     mov dx, 0x3f8
     out dx, al
     ret

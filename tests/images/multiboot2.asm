@@ -91,13 +91,23 @@ wrong:
 say:
     mov al, [edi]
     inc edi
-    mov dx, 0x3f8
     test al, al
     jz .end
-    out dx, al
+    call send
     jmp say
 .end:
     mov al, 10
+
+; AL to COM1, when its transmitter is empty.
+send:
+    mov ah, al
+    mov dx, 0x3fd
+.wait:
+    in al, dx
+    test al, 0x20
+    jz .wait
+    mov al, ah
+    mov dx, 0x3f8
     out dx, al
     ret
 
