@@ -372,7 +372,8 @@ export class Machine {
 
   /** Takes the machine's whole state: memory, registers, TLB, devices, time. */
   snapshot(): Snapshot {
-    return takeSnapshot(this.board, this.retired);
+    const disks = this.firmware.drives.saveState();
+    return { ...takeSnapshot(this.board, this.retired), disks };
   }
 
   /**
@@ -383,12 +384,16 @@ export class Machine {
    */
   restore(snapshot: Snapshot): void {
     const checked = checkSnapshot(snapshot, this.board);
+    const { drives } = this.firmware;
+    const disks = drives.saveState();
+    if (checked.disks !== undefined) drives.loadState(checked.disks);
     const { memory } = this.board;
     const before = this.retired;
     this.#cpu.retired = checked.retired;
     try {
       restoreDevices(this.board, checked.devices);
     } catch (error) {
+      drives.loadState(disks);
       this.#cpu.retired = before;
       throw error;
     }

@@ -6,6 +6,7 @@
  */
 import type { Board } from "./board.ts";
 import type { DeviceState } from "./bus/state_format.ts";
+import type { DrivesState } from "./firmware/drives.ts";
 import type { PhysicalMemory } from "./memory/physical.ts";
 
 const VERSION = 1;
@@ -25,6 +26,8 @@ export interface Snapshot {
   readonly pages: Uint8Array;
   readonly a20: boolean;
   readonly devices: Readonly<Record<string, DeviceState>>;
+  /** What was written to the disks behind INT 13h. */
+  readonly disks?: DrivesState;
 }
 
 /** Takes a snapshot of memory and devices. */

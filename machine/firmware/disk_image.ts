@@ -33,6 +33,12 @@ export function isFloppySize(bytes: number): boolean {
   return bytes % 1024 === 0 && Object.hasOwn(FLOPPIES, bytes / 1024);
 }
 
+/** A sector that the guest wrote. */
+export interface WrittenSector {
+  readonly sector: number;
+  readonly bytes: readonly number[];
+}
+
 /** A disk with its guest's writes. */
 export class DiskImage {
   readonly kind: DriveKind;
@@ -97,14 +103,14 @@ export class DiskImage {
     return bytes;
   }
 
-  /** The written sectors, for snapshots. */
-  saveState(): { readonly sector: number; readonly bytes: Uint8Array }[] {
-    return [...this.#overlay].map(([sector, bytes]) => ({ sector, bytes: bytes.slice() }));
+  /** The written sectors, for snapshots: plain data. */
+  saveState(): readonly WrittenSector[] {
+    return [...this.#overlay].map(([sector, bytes]) => ({ sector, bytes: [...bytes] }));
   }
 
-  loadState(state: readonly { readonly sector: number; readonly bytes: Uint8Array }[]): void {
+  loadState(state: readonly WrittenSector[]): void {
     this.#overlay.clear();
-    for (const { sector, bytes } of state) this.write(sector, bytes);
+    for (const { sector, bytes } of state) this.write(sector, Uint8Array.from(bytes));
   }
 }
 

@@ -1,5 +1,14 @@
 /** The drives that INT 13h knows, by number. */
-import type { DiskImage } from "./disk_image.ts";
+import type { DiskImage, WrittenSector } from "./disk_image.ts";
+
+/** What guests wrote, by drive; the images themselves are not part of it. */
+export interface DrivesState {
+  readonly bootDrive: number;
+  readonly drives: readonly {
+    readonly number: number;
+    readonly written: readonly WrittenSector[];
+  }[];
+}
 
 /** Floppies from 0x00, hard disks from 0x80. */
 export class Drives {
@@ -29,5 +38,24 @@ export class Drives {
   /** All with their numbers. */
   all(): readonly (readonly [number: number, image: DiskImage])[] {
     return [...this.#drives];
+  }
+
+  saveState(): DrivesState {
+    const drives = this.all().map(([number, image]) => ({ number, written: image.saveState() }));
+    return { bootDrive: this.bootDrive, drives };
+  }
+
+  /** @throws {RangeError} If a drive is not attached; nothing has changed then. */
+  loadState({ bootDrive, drives }: DrivesState): void {
+    const missing = drives.find(({ number }) => !this.#drives.has(number));
+    if (missing !== undefined) {
+      throw new RangeError(
+        `Cannot restore: drive 0x${
+          missing.number.toString(16)
+        } is not attached, boot its image first`,
+      );
+    }
+    this.bootDrive = bootDrive;
+    for (const { number, written } of drives) this.#drives.get(number)!.loadState(written);
   }
 }

@@ -151,6 +151,7 @@ Deno.test("run --snapshot writes what restore takes", async () => {
     host,
   );
   const machine = new Machine({ memory: 4 << 20 });
+  machine.boot(image("long_mode"));
   machine.restore(decodeSnapshot(host.files.get("s")!));
   ok(machine.screen.contains("It did not crash!"));
   strictEqual(machine.cpu.mode, "64-bit");

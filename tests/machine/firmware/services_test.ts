@@ -3,7 +3,8 @@
  *
  * @see IBM PS/2 and PC BIOS Interface Technical Reference; Phoenix Enhanced Disk Drive Specification
  */
-import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, notStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
+import { Machine } from "../../../mod.ts";
 import { BiosRig, image } from "../../_support/bios.ts";
 
 const SMAP = 0x534d_4150;
@@ -175,6 +176,25 @@ Deno.test("INT 13h 41h, 42h, 43h, 48h: disks by sector number", () => {
   physical.setU16(BUFFER, 30);
   strictEqual(rig.call(0x13, { eax: 0x4800, edx: 0x80, esi: BUFFER }).cf, false);
   deepStrictEqual([physical.u64(BUFFER + 16), physical.u16(BUFFER + 24)], [64n, 512]);
+});
+
+Deno.test("Snapshots hold what was written to the disk, and ask for the disk", () => {
+  const rig = new BiosRig();
+  const { physical } = rig.machine;
+  const write = (value: number) => {
+    physical.write(BUFFER, new Uint8Array(512).fill(value));
+    rig.call(0x13, { eax: 0x0301, ecx: 3, edx: 0x80, ebx: BUFFER });
+  };
+  const first = () => rig.machine.firmware.drives.get(0x80)!.read(2)![0];
+  write(0x11);
+  const snapshot = rig.machine.snapshot();
+  write(0x22);
+  strictEqual(first(), 0x22);
+  rig.machine.restore(snapshot);
+  strictEqual(first(), 0x11);
+  write(0x33);
+  strictEqual(first(), 0x33);
+  throws(() => new Machine({ memory: 32 << 20 }).restore(snapshot), /drive 0x80 is not attached/);
 });
 
 Deno.test("A floppy answers to drive 0 with its format, and not to the extensions", () => {
