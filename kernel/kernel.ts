@@ -20,6 +20,7 @@ import { BOOT_DATA, STACK } from "./layout.ts";
 import { KernelMemory } from "./paging/kernel_memory.ts";
 import { type PanicInfo, panicInfo, panicText, PanicUnwind } from "./panic.ts";
 import { bootFromPowerOn } from "./power_on.ts";
+import { Processes } from "./process/processes.ts";
 import { SerialPort } from "./serial.ts";
 import { Mutex } from "./spin.ts";
 import { checkStage, hasStage, type Stage, STAGE_INIT, STAGES } from "./stages.ts";
@@ -73,6 +74,7 @@ export class Kernel {
   panicHandler: (info: PanicInfo) => never = (info) => this.#panic(info);
   #memory: KernelMemory | undefined;
   #threads: Scheduler | undefined;
+  #processes: Processes | undefined;
   /** Why the boot ended: `until` when it reached the idle loop. */
   bootStop: StopReason | undefined;
 
@@ -156,6 +158,11 @@ export class Kernel {
   /** Preemptive threads. Scheduling starts when they are asked for, from stage "paging" on. */
   get threads(): Scheduler {
     return this.#threads ??= new Scheduler(this);
+  }
+
+  /** Programs in ring 3. User mode is set up when they are asked for, from stage "paging" on. */
+  get processes(): Processes {
+    return this.#processes ??= new Processes(this);
   }
 
   /** What the loader told. */

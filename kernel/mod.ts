@@ -29,3 +29,4 @@ export type {
 } from "./segmentation/results.ts";
 export * from "./paging/mod.ts";
 export * from "./thread/mod.ts";
+export * from "./process/mod.ts";

@@ -224,6 +224,19 @@ export class Scheduler {
     this.#finish(id, exitCode);
   }
 
+  /**
+   * Forgets a thread that has ended: its number is free for another one.
+   *
+   * @throws {TypeError} If it has not ended.
+   */
+  release(id: ThreadId): void {
+    this.#check(id);
+    if (this.#table.peekState(id) !== "finished") {
+      throw new TypeError(`Cannot release thread ${id}: it has not ended`);
+    }
+    this.#table.setState(id, "free");
+  }
+
   // ---- For handlers: to be called last; the frame is what the current thread goes on with -----
 
   /** Lets the others run first. */
