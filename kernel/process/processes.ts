@@ -11,6 +11,7 @@ import { vectorName } from "../idt.ts";
 import type { Kernel } from "../kernel.ts";
 import type { AddressSpace } from "../paging/address_space.ts";
 import type { RepairOutcome } from "../paging/page_fault_repair.ts";
+import { loadSaved, storeSaved } from "../thread/saved_registers.ts";
 import type { ThreadId } from "../thread/thread_table.ts";
 import { ERRNO, SYSCALL, SyscallEntry } from "./syscall.ts";
 import { createUserSpace, isUserRange, USER } from "./user_space.ts";
@@ -67,6 +68,9 @@ export class Processes {
   readonly #kernel: Kernel;
   readonly #kernelSpace: AddressSpace;
   readonly #processes = new Map<ProcessId, Process>();
+  readonly #alive = new Map<ThreadId, Process>();
+  /** Those whose memory is not freed yet. */
+  readonly #ended = new Set<Process>();
 
   /**
    * Sets up SYSCALL, and handlers for what ring 3 does wrong.
@@ -95,7 +99,7 @@ export class Processes {
 
   /** The process whose thread runs. */
   get current(): ProcessReport | undefined {
-    const process = this.#running();
+    const process = this.#alive.get(this.#kernel.threads.current);
     return process && report(process);
   }
 
@@ -122,7 +126,7 @@ export class Processes {
 
   /** How many have not ended. */
   get alive(): number {
-    return [...this.#processes.values()].filter(({ state }) => state.kind === "alive").length;
+    return this.#alive.size;
   }
 
   /**
@@ -140,8 +144,19 @@ export class Processes {
     const pid = this.#processes.size + 1;
     const cr3 = space.root;
     const state = { kind: "alive" } as const;
-    const process = { pid, name, thread, space, cr3, state, output: "", calls: 0, isFreed: false };
+    const process: Process = {
+      pid,
+      name,
+      thread,
+      space,
+      cr3,
+      state,
+      output: "",
+      calls: 0,
+      isFreed: false,
+    };
     this.#processes.set(pid, process);
+    this.#alive.set(thread, process);
     const { userCode, userData } = gdt.selectors!;
     threads.begin(
       thread,
@@ -165,40 +180,45 @@ export class Processes {
     this.#kernel.threads.kill(thread, KILLED);
   }
 
-  /** Somebody ended the thread of a process. */
+  /** A thread has ended: by itself, by an exception, or because somebody killed it. */
   #threadEnded(thread: ThreadId): void {
-    for (const process of this.#processes.values()) {
-      if (process.thread !== thread || process.state.kind !== "alive") continue;
+    const process = this.#alive.get(thread);
+    if (process === undefined) return;
+    if (process.state.kind === "alive") {
       process.state = { kind: "killed", vector: undefined, reason: "by the kernel" };
     }
+    this.#alive.delete(thread);
+    this.#ended.add(process);
   }
 
   /** SYSCALL's other side. */
   #call(): void {
-    const frame = new TrapFrame(this.#kernel.machine, this.#kernel.cpu.rsp);
+    const { cpu } = this.#kernel;
+    const frame = new TrapFrame(this.#kernel.machine, cpu.rsp);
+    const result = (value: number) => storeSaved(cpu, frame, "rax", value);
     const process = this.#running();
     if (process === undefined) this.#kernel.panic("SYSCALL outside of a process");
     process.calls++;
     const { threads } = this.#kernel;
-    const argument = frame.get("rdi");
-    switch (frame.get("rax")) {
+    const argument = loadSaved(cpu, frame, "rdi");
+    switch (loadSaved(cpu, frame, "rax")) {
       case BigInt(SYSCALL.EXIT): {
         const exitCode = Number(BigInt.asUintN(32, argument));
         process.state = { kind: "exited", exitCode };
         return threads.exitCurrent(frame, exitCode);
       }
       case BigInt(SYSCALL.WRITE):
-        return result(frame, this.#write(process, argument, frame.get("rsi")));
+        return result(this.#write(process, argument, loadSaved(cpu, frame, "rsi")));
       case BigInt(SYSCALL.YIELD):
-        result(frame, 0);
+        result(0);
         return threads.yieldCurrent(frame);
       case BigInt(SYSCALL.SLEEP):
-        result(frame, 0);
+        result(0);
         return threads.sleepCurrent(frame, Number(BigInt.asUintN(31, argument)));
       case BigInt(SYSCALL.GETPID):
-        return result(frame, process.pid);
+        return result(process.pid);
       default:
-        return result(frame, ERRNO.ENOSYS);
+        return result(ERRNO.ENOSYS);
     }
   }
 
@@ -254,26 +274,20 @@ export class Processes {
   }
 
   #running(): Process | undefined {
-    const { current } = this.#kernel.threads;
-    return [...this.#processes.values()].find(({ thread, state }) =>
-      thread === current && state.kind === "alive"
-    );
+    return this.#alive.get(this.#kernel.threads.loadCurrent());
   }
 
   /** Frees memory and threads of those that have ended. In the idle loop no space is active. */
   #reap(): boolean {
-    for (const process of this.#processes.values()) {
-      if (process.isFreed || process.state.kind === "alive" || process.space.active) continue;
+    for (const process of this.#ended) {
+      if (process.space.active) continue;
+      this.#ended.delete(process);
       process.isFreed = true;
       process.space.destroy(this.#kernel.memory.frames);
       this.#kernel.threads.release(process.thread);
     }
     return false;
   }
-}
-
-function result(frame: TrapFrame, value: number): void {
-  frame.set("rax", BigInt.asUintN(64, BigInt(value)));
 }
 
 function report(process: Process): ProcessReport {

@@ -56,6 +56,12 @@ export class ArrayQueue {
     return Array.from({ length: this.length }, (_, i) => virtual.u32(this.#slot(head + i) + VALUE));
   }
 
+  /** How many values wait: two loads. */
+  count(): number {
+    const { cpu } = this.#machine;
+    return (cpu.load32(this.address + TAIL) - cpu.load32(this.address + HEAD)) >>> 0;
+  }
+
   /** Whether it is empty: two loads. */
   isEmpty(): boolean {
     const { cpu } = this.#machine;

@@ -143,7 +143,7 @@ export class Executor {
   runReadyTasks(): number {
     const { readyQueue } = this;
     let polled = 0;
-    for (let left = readyQueue.length; left > 0; left--) {
+    for (let left = readyQueue.count(); left > 0; left--) {
       const id = readyQueue.pop();
       if (id === undefined) break;
       const task = this.#tasks.get(id);

@@ -21,6 +21,7 @@ import type { Kernel } from "../kernel.ts";
 import { ArrayQueue } from "../task/array_queue.ts";
 import { reserveQueue } from "../task/executor.ts";
 import { hasStage } from "../stages.ts";
+import { loadSaved, storeSaved } from "./saved_registers.ts";
 import { mapStack, stackOf } from "./stacks.ts";
 import { exitCode, idleYieldCode, THREAD_CALL, THREAD_VECTOR } from "./thread_code.ts";
 import { type ThreadId, type ThreadState, ThreadTable } from "./thread_table.ts";
@@ -78,6 +79,7 @@ export class Scheduler {
   readonly #ready: ArrayQueue;
   readonly #current;
   readonly #switches;
+  readonly #sleeping;
   readonly #exitAddress: number;
   readonly #idleYield: number;
   /** Retired instructions when the current thread went on. */
@@ -99,6 +101,7 @@ export class Scheduler {
     this.#ready = reserveQueue(kernel, "READY_THREADS", MAX_THREADS);
     this.#current = statics.word("CURRENT_THREAD");
     this.#switches = statics.word("CONTEXT_SWITCHES");
+    this.#sleeping = statics.word("SLEEPING_THREADS");
     this.#exitAddress = kernel.loadCode(exitCode(), "thread_exit");
     const idle = kernel.symbols.get("idle")!;
     this.#idleYield = kernel.loadCode(idleYieldCode(idle), "idle_yield");
@@ -112,7 +115,12 @@ export class Scheduler {
     kernel.onIdle(() => this.#idleWork());
   }
 
-  /** The thread that runs. */
+  /** The thread that runs: a load, for handlers. */
+  loadCurrent(): ThreadId {
+    return this.#current.value;
+  }
+
+  /** The thread that runs. Looking takes no time. */
   get current(): ThreadId {
     return this.#machine.virtual.u32(this.#current.address);
   }
@@ -241,36 +249,42 @@ export class Scheduler {
 
   /** Lets the others run first. */
   yieldCurrent(frame: TrapFrame): void {
-    this.#leave(frame, "ready");
+    this.#leave(frame, this.#current.value, "ready");
   }
 
   /** Sleeps at least `ticks` ticks of the timer. */
   sleepCurrent(frame: TrapFrame, ticks: number): void {
-    const { current } = this;
+    const current = this.#current.value;
     this.#table.setWord(current, "wakeTick", this.#kernel.interrupts.ticks + ticks);
-    this.#leave(frame, "sleeping");
+    this.#sleeping.value += 1;
+    this.#leave(frame, current, "sleeping");
   }
 
   /** Ends the current thread. */
   exitCurrent(frame: TrapFrame, exitCode: number): void {
-    this.#finish(this.current, exitCode);
-    this.#leave(frame, "finished");
+    const current = this.#current.value;
+    this.#finish(current, exitCode);
+    this.#leave(frame, current, "finished");
   }
 
   /** Waits for the end of a thread: RAX of the frame becomes its exit code, or −1. */
   joinCurrent(frame: TrapFrame, id: number): void {
-    const { current } = this;
+    const { cpu } = this.#machine;
+    const current = this.#current.value;
     const state = id > IDLE && id < MAX_THREADS && id !== current ? this.#table.state(id) : "free";
-    if (state === "free") return frame.set("rax", BigInt.asUintN(64, BigInt(FAILED)));
-    if (state === "finished") return frame.set("rax", this.#table.word(id, "exitCode"));
+    if (state === "free") return storeSaved(cpu, frame, "rax", FAILED);
+    if (state === "finished") {
+      return storeSaved(cpu, frame, "rax", this.#table.word(id, "exitCode"));
+    }
     this.#table.setWord(current, "joins", id);
-    this.#leave(frame, "joining");
+    this.#leave(frame, current, "joining");
   }
 
   #call(frame: TrapFrame): void {
-    const argument = frame.get("rdi");
+    const { cpu } = this.#machine;
+    const argument = loadSaved(cpu, frame, "rdi");
     const small = Number(BigInt.asUintN(32, argument));
-    switch (Number(BigInt.asUintN(32, frame.get("rax")))) {
+    switch (Number(BigInt.asUintN(32, loadSaved(cpu, frame, "rax")))) {
       case THREAD_CALL.YIELD:
         return this.yieldCurrent(frame);
       case THREAD_CALL.SLEEP:
@@ -280,11 +294,11 @@ export class Scheduler {
       case THREAD_CALL.JOIN:
         return this.joinCurrent(frame, small);
       case THREAD_CALL.SELF:
-        return frame.set("rax", this.current);
+        return storeSaved(cpu, frame, "rax", this.#current.value);
       case THREAD_CALL.PRINT:
-        return this.#print(argument, Number(frame.get("rsi")));
+        return this.#print(argument, Number(loadSaved(cpu, frame, "rsi")));
       default:
-        return frame.set("rax", BigInt.asUintN(64, BigInt(FAILED)));
+        return storeSaved(cpu, frame, "rax", FAILED);
     }
   }
 
@@ -295,29 +309,33 @@ export class Scheduler {
   }
 
   #tick(frame: TrapFrame): void {
+    if (this.#sleeping.value > 0) this.#wakeSleepers();
+    if (!this.preemptive || this.#machine.cpu.inIntrinsic || this.#ready.isEmpty()) return;
+    const current = this.#current.value;
+    this.#table.setWord(current, "preemptions", this.#table.word(current, "preemptions") + 1);
+    this.#leave(frame, current, "ready");
+  }
+
+  #wakeSleepers(): void {
     const { ticks } = this.#kernel.interrupts;
     for (let id = 1; id < MAX_THREADS; id++) {
-      const isDue = this.#table.peekState(id) === "sleeping" &&
-        this.#table.word(id, "wakeTick") <= ticks;
-      if (isDue) this.#makeReady(id);
+      if (this.#table.state(id) !== "sleeping") continue;
+      if (this.#table.word(id, "wakeTick") > ticks) continue;
+      this.#sleeping.value -= 1;
+      this.#makeReady(id);
     }
-    if (!this.preemptive || this.#ready.length === 0 || this.#machine.cpu.inIntrinsic) return;
-    const { current } = this;
-    this.#table.setWord(current, "preemptions", this.#table.word(current, "preemptions") + 1);
-    this.#leave(frame, "ready");
   }
 
   /** The idle loop gives its turn away: not from here, but by guest code that it goes to. */
   #idleWork(): boolean {
-    if (this.#ready.length === 0 || this.#machine.cpu.inIntrinsic) return false;
+    if (this.#machine.cpu.inIntrinsic || this.#ready.isEmpty()) return false;
     this.#machine.cpu.rip = BigInt(this.#idleYield);
     return true;
   }
 
   /** Switches to the next ready thread, if there is one. The current one goes on in `state`. */
-  #leave(frame: TrapFrame, state: ThreadState): void {
+  #leave(frame: TrapFrame, current: ThreadId, state: ThreadState): void {
     const { cpu } = this.#machine;
-    const { current } = this;
     const waits = state !== "ready";
     if (waits && (cpu.inIntrinsic || current === IDLE)) {
       this.#kernel.panic("the kernel's own thread cannot wait as others do");
@@ -355,13 +373,14 @@ export class Scheduler {
   }
 
   #finish(id: ThreadId, exitCode: number): void {
+    if (this.#table.state(id) === "sleeping") this.#sleeping.value -= 1;
     this.#table.setState(id, "finished");
     this.#table.setWord(id, "exitCode", exitCode);
     for (let other = 1; other < MAX_THREADS; other++) {
-      if (this.#table.peekState(other) !== "joining") continue;
+      if (this.#table.state(other) !== "joining") continue;
       if (this.#table.word(other, "joins") !== id) continue;
       const frame = new TrapFrame(this.#machine, this.#table.long(other, "rsp"));
-      frame.set("rax", exitCode);
+      storeSaved(this.#machine.cpu, frame, "rax", exitCode);
       this.#makeReady(other);
     }
     this.onExit(id);
