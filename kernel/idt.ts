@@ -161,8 +161,13 @@ export function vectorNumber(which: string | number): number {
   );
 }
 
-/** A vector in words. */
-export function vectorName(vector: number): string {
+/** All vectors in words; asked for at every interrupt. */
+const NAMES: readonly string[] = Array.from({ length: VECTORS }, (_, vector) => {
   const found = Object.entries(VECTOR_NAMES).find(([, number]) => number === vector);
   return found?.[0].replaceAll("_", " ") ?? `vector ${hex(vector)}`;
+});
+
+/** A vector in words. */
+export function vectorName(vector: number): string {
+  return NAMES[vector] ?? `vector ${hex(vector)}`;
 }
