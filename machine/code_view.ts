@@ -11,6 +11,8 @@ import { MODE, SEG, STATE } from "./memory/layout.ts";
 import type { MemoryDoor } from "./peek.ts";
 
 const LONGEST_INSTRUCTION = 15;
+/** What a disassembly gives at most. */
+const MOST_INSTRUCTIONS = 1_000_000;
 const PAGE = 0x1000n;
 
 export class CodeView {
@@ -39,9 +41,14 @@ export class CodeView {
 
   /** @see Machine.disassemble */
   disassemble(address: number | bigint | undefined, count: number): DisassembledInstruction[] {
+    if (!Number.isSafeInteger(count) || count < 0 || count > MOST_INSTRUCTIONS) {
+      throw new RangeError(
+        `Cannot disassemble ${count} instructions: not a whole number from 0 to 1,000,000`,
+      );
+    }
     const bits = this.codeSize;
-    const start = address === undefined ? this.#rip() : BigInt(address);
-    const linear = address === undefined ? this.#linearRip() : start;
+    const start = address === undefined ? this.#rip() : checked(address);
+    const linear = address === undefined ? this.linearRip : start;
     const bytes = this.#bytesAt(linear, count * LONGEST_INSTRUCTION);
     return disassemble(bytes, { bits, address: start, count });
   }
@@ -49,8 +56,8 @@ export class CodeView {
   /** @see Machine.explain */
   explain(code: Uint8Array | number | bigint): Explanation {
     const isBytes = code instanceof Uint8Array;
-    const bytes = isBytes ? code : this.#bytesAt(BigInt(code), LONGEST_INSTRUCTION);
-    const at = isBytes ? 0n : BigInt(code);
+    const at = isBytes ? 0n : checked(code);
+    const bytes = isBytes ? code : this.#bytesAt(at, LONGEST_INSTRUCTION);
     const fetch = (offset: number) => {
       if (offset >= bytes.length) {
         throw new RangeError(`Cannot explain ${bytes.length} bytes: the instruction is longer`);
@@ -76,7 +83,8 @@ export class CodeView {
     return high | BigInt(state.word(STATE.rip) >>> 0);
   }
 
-  #linearRip(): bigint {
+  /** The linear address of the next instruction. */
+  get linearRip(): bigint {
     if (this.codeSize === 64) return this.#rip();
     return (this.#rip() + BigInt(this.#cpu.state.baseLow(SEG.CS) >>> 0)) & 0xffff_ffffn;
   }
@@ -104,4 +112,14 @@ export class CodeView {
     }
     return bytes.subarray(0, length);
   }
+}
+
+function checked(address: number | bigint): bigint {
+  const isWhole = typeof address === "bigint" || Number.isSafeInteger(address);
+  if (!isWhole || address < 0 || address >= 2 ** 64) {
+    throw new RangeError(
+      `Cannot look at code at ${String(address)}: not a whole number from 0 to 2^64 - 1`,
+    );
+  }
+  return BigInt(address);
 }

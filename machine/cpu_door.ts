@@ -7,7 +7,7 @@ import {
   type RegistersSnapshot,
   snapshotRegisters,
 } from "./cpu/registers.ts";
-
+import { strictNames } from "./cpu/strict_names.ts";
 import { STATE } from "./memory/layout.ts";
 import { registersText } from "./views/registers.ts";
 
@@ -84,6 +84,9 @@ class Door extends Intrinsics {
     throw new RangeError(`There is no register "${name}": the names are ${names.join(", ")}`);
   }
 }
+
+// A misspelled register is an error, in sloppy code too.
+Object.setPrototypeOf(Intrinsics.prototype, strictNames("register"));
 
 /** Makes the door of a CPU. @param stopped As for {@linkcode Intrinsics}. */
 export function cpuDoor(cpu: Cpu, stopped: (stop: CpuStop) => never): CpuDoor {

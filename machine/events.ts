@@ -127,11 +127,14 @@ export class Events {
    * Calls `listener` for every event of a kind, in the order of registration.
    *
    * @returns A function that removes the listener.
-   * @throws {TypeError} If there is no such kind.
+   * @throws {TypeError} If there is no such kind, or the listener is no function.
    */
   on<T extends EventType>(type: T, listener: Listener<T>): () => void {
     if (!TYPES.includes(type)) {
       throw new TypeError(`Cannot listen to "${type}": the kinds are ${TYPES.join(", ")}`);
+    }
+    if (typeof listener !== "function") {
+      throw new TypeError(`Cannot listen to "${type}" with ${String(listener)}: not a function`);
     }
     let listeners = this.#listeners.get(type);
     if (listeners === undefined) this.#listeners.set(type, listeners = new Set());

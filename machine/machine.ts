@@ -178,7 +178,7 @@ export class Machine {
    * Runs until a bound is reached or something stops the machine.
    *
    * @throws {RangeError} If a bound is negative or not a number.
-   * @throws {TypeError} If the machine is running already.
+   * @throws {TypeError} If `until` is no function, or the machine is running already.
    */
   run(options: RunOptions = {}): StopReason {
     const { instructions, until, untilEvery = 1000, timeMs } = options;
@@ -189,6 +189,9 @@ export class Machine {
     }
     if (instructions !== undefined && !Number.isInteger(instructions)) {
       throw new RangeError(`Cannot run ${instructions} instructions: not a whole number`);
+    }
+    if (until !== undefined && typeof until !== "function") {
+      throw new TypeError(`Cannot run until ${String(until)}: not a function`);
     }
     if (this.#running) throw new TypeError("Cannot run the machine: it is running already");
     const unbounded = timeMs === undefined && until === undefined;
@@ -204,6 +207,7 @@ export class Machine {
       for (;;) {
         if (until?.()) return this.#complete({ kind: "until" });
         const stop = this.#cpu.execute(Math.min(end, this.retired + every));
+        if (stop === "breakpoint" && !this.#breakpoints.has(this.#code.linearRip)) continue;
         if (stop !== "budget" || this.retired >= end) {
           const timeUp = stop === "paused" && this.#cause === undefined &&
             this.#hostTimeMs() >= deadline;
@@ -351,12 +355,20 @@ export class Machine {
 
   readonly #breakpoints = new Set<bigint>();
 
-  /** Stops runs before the instruction at a linear address. @returns A function that removes it. */
+  /**
+   * Stops runs before the instruction at a linear address.
+   *
+   * @returns A function that removes it.
+   * @throws {RangeError} If it is not a whole number from 0 to 2^64 - 1.
+   */
   setBreakpoint(address: number | bigint): () => void {
-    const at = BigInt(address);
-    if (at < 0n || at >> 64n !== 0n) {
-      throw new RangeError(`Cannot set a breakpoint at ${hex(at)}: not a 64-bit address`);
+    const isWhole = typeof address === "bigint" || Number.isSafeInteger(address);
+    if (!isWhole || address < 0 || address >= 2 ** 64) {
+      throw new RangeError(
+        `Cannot set a breakpoint at ${String(address)}: not a whole number from 0 to 2^64 - 1`,
+      );
     }
+    const at = BigInt(address);
     this.#breakpoints.add(at);
     this.#breakpointsChanged();
     return () => {

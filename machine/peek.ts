@@ -1,6 +1,9 @@
 /** Memory for people: typed reads and writes that no device, fault or clock notices. */
 import { hex } from "./arch/address.ts";
 
+/** What can be read at once: as much as the largest machine has. */
+const MOST_BYTES = 2 ** 30;
+
 /** Where the bytes come from. */
 export interface ByteAccess {
   read(address: number | bigint, length: number): Uint8Array;
@@ -22,6 +25,13 @@ export class MemoryDoor {
 
   /** Copies `length` bytes out. */
   read(address: number | bigint, length: number): Uint8Array {
+    if (!Number.isSafeInteger(length) || length < 0 || length > MOST_BYTES) {
+      throw new RangeError(
+        `Cannot read ${length} bytes at ${
+          hex(checked(address))
+        }: not a whole number from 0 to 2^30`,
+      );
+    }
     return this.#access.read(checked(address), length);
   }
 
@@ -71,13 +81,18 @@ export class MemoryDoor {
   }
 
   #set(address: number | bigint, value: number | bigint, length: number): void {
+    if (typeof value !== "number" && typeof value !== "bigint") {
+      throw new TypeError(
+        `Cannot write ${String(value)} at ${hex(checked(address))}: not a number`,
+      );
+    }
     if (typeof value === "number" && !Number.isInteger(value)) {
-      throw new RangeError(`Cannot write ${value} at ${hex(address)}: not a whole number`);
+      throw new RangeError(`Cannot write ${value} at ${hex(checked(address))}: not a whole number`);
     }
     const wide = BigInt(value);
     if (wide < 0n || wide >> BigInt(length * 8) !== 0n) {
       throw new RangeError(
-        `Cannot write ${value} at ${hex(address)}: not within 0 and 2^${length * 8} - 1`,
+        `Cannot write ${value} at ${hex(checked(address))}: not within 0 and 2^${length * 8} - 1`,
       );
     }
     const bytes = new Uint8Array(8);

@@ -11,6 +11,7 @@ import { SEGMENT, STATE } from "../memory/layout.ts";
 import type { Cpu } from "./cpu.ts";
 import { modeName } from "./helpers/mode.ts";
 import type { CpuState } from "./state.ts";
+import { strictNames } from "./strict_names.ts";
 
 /** Names of the 64-bit general-purpose registers in the order of their encodings. */
 export const GPR_NAMES = [
@@ -199,12 +200,12 @@ export function defineRegisters(target: object, cpu: Cpu): void {
   define("rflags", () => BigInt(state.flags >>> 0), (value) => {
     setFlags(cpu, Number(registerValue("rflags", value, 32)) | 0);
   });
-  const flags = inspectable(flagsOf(cpu));
+  const flags = inspectable(flagsOf(cpu), "flag");
   define("eflags", () => flags, (value) => {
     setFlags(cpu, Number(registerValue("eflags", value, 32)) | 0);
   });
   SEGMENT_NAMES.forEach((name, index) => {
-    const register = inspectable(segmentOf(cpu, name, index));
+    const register = inspectable(segmentOf(cpu, name, index), `field of ${name}`);
     define(name, () => register, () => {
       throw new TypeError(
         `Cannot set ${name} as a whole: set ${name}.selector, .base, .limit or .attributes`,
@@ -213,7 +214,7 @@ export function defineRegisters(target: object, cpu: Cpu): void {
   });
   const tables = { gdtr: STATE.gdtrBase, idtr: STATE.idtrBase };
   for (const [name, offset] of Object.entries(tables)) {
-    const register = inspectable(tableOf(state, name, offset));
+    const register = inspectable(tableOf(state, name, offset), `field of ${name}`);
     define(name, () => register, () => {
       throw new TypeError(`Cannot set ${name} as a whole: set ${name}.base or ${name}.limit`);
     });
@@ -248,8 +249,9 @@ export function snapshotRegisters(cpu: Cpu): RegistersSnapshot {
   return snapshot as unknown as RegistersSnapshot;
 }
 
-/** Shows values instead of accessors on consoles, and takes no new properties. */
-function inspectable<T extends object>(register: T): T {
+/** Shows values instead of accessors on consoles, and knows no names but its own. */
+function inspectable<T extends object>(register: T, what: string): T {
+  Object.setPrototypeOf(register, strictNames(what));
   Object.defineProperty(register, Symbol.for("Deno.customInspect"), {
     value: (inspect: (value: unknown, options: unknown) => string, options: unknown) =>
       inspect({ ...register }, options),

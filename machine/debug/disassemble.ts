@@ -29,6 +29,7 @@ export interface DisassembledInstruction {
  * Disassembles bytes, one instruction after the other. A byte sequence that is no instruction,
  * or that is cut off by the end, gives "(bad)" and the next one starts after it.
  *
+ * @throws {TypeError} If it is given no bytes.
  * @throws {RangeError} If an option is not what it should be.
  *
  * @example
@@ -45,6 +46,9 @@ export function disassemble(
   options: DisassembleOptions = {},
 ): DisassembledInstruction[] {
   const { bits = bytes.bits ?? 64, address = 0n, count = Infinity } = options;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`cannot disassemble ${String(bytes)}: not a Uint8Array`);
+  }
   check(bits, count);
   const start = BigInt.asUintN(64, BigInt(address));
   // A plain copy: not the view's subclass, nor shared memory.

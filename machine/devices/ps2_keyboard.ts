@@ -178,6 +178,9 @@ export class Ps2Keyboard implements Ps2Device {
    * @throws {RangeError} If a character is on no key; nothing is typed then.
    */
   type(text: string): void {
+    if (typeof text !== "string") {
+      throw new TypeError(`Cannot type ${String(text)}: not a string`);
+    }
     const actions: { key: string; down: boolean }[] = [];
     for (const character of text) {
       const { key, shift } = usKey(character);

@@ -6,7 +6,7 @@ import {
   strictEqual,
   throws,
 } from "node:assert/strict";
-import { asm, asm32, ImageError, Machine } from "../../machine/mod.ts";
+import { asm, asm32, disassemble, ImageError, Machine } from "../../machine/mod.ts";
 
 const AT = { at: 0x10_0000, mode: "long" } as const;
 
@@ -91,6 +91,7 @@ Deno.test("Machine.run() refuses bounds that are none", () => {
   throws(() => machine.run({ instructions: -1 }), RangeError);
   throws(() => machine.run({ instructions: 1.5 }), RangeError);
   throws(() => machine.run({ timeMs: NaN }), RangeError);
+  throws(() => machine.run({ until: 3 as unknown as () => boolean }), /Cannot run until 3: not a/);
   machine.on("hlt", () => throws(() => machine.run(), TypeError));
   strictEqual(machine.run().kind, "halted");
 });
@@ -122,6 +123,42 @@ Deno.test("Machine.setBreakpoint() stops before the instruction, also inside a l
   }
   remove();
   strictEqual(machine.run({ instructions: 1000 }).kind, "budget");
+});
+
+Deno.test("Machine.setBreakpoint() tells addresses apart that share their low 32 bits", () => {
+  const machine = machineWith(asm`top: inc rax; inc rbx; jmp top`);
+  machine.setBreakpoint(0xffff_8000_0010_0003n);
+  strictEqual(machine.run({ instructions: 1000 }).kind, "budget");
+  strictEqual(machine.retired, 1000);
+  for (const bad of [-1, 1.5, NaN, 1n << 64n, "a" as unknown as number]) {
+    throws(() => machine.setBreakpoint(bad), RangeError);
+  }
+});
+
+Deno.test("peeking, disassembling and listening refuse what makes no sense, with their own words", () => {
+  const machine = machineWith(asm`mov rax, 1; hlt`);
+  const before = machine.hash();
+  for (const door of [machine.physical, machine.virtual]) {
+    throws(() => door.read(0x10_0000, -4), /^RangeError: Cannot read -4 bytes at 0x100000: not a/);
+    throws(() => door.read(0x10_0000, 0.5), RangeError);
+    throws(() => door.read(0x10_0000, 1e12), /^RangeError: Cannot read 1000000000000 bytes/);
+    throws(() => door.read(-1, 4), RangeError);
+    throws(() => door.setU64(0x10_0000, "a" as unknown as bigint), /^TypeError: Cannot write a at/);
+    throws(() => door.setU8(0x10_0000, 256), RangeError);
+    throws(() => door.write(0x10_0000, "abc" as unknown as Uint8Array), TypeError);
+  }
+  for (const bad of [-1, 1.5, 1n << 64n, "a" as unknown as number]) {
+    throws(() => machine.disassemble(bad), RangeError);
+    throws(() => machine.explain(bad), RangeError);
+  }
+  for (const bad of [-1, 1.5, Infinity]) throws(() => machine.disassemble(0, bad), RangeError);
+  throws(() => disassemble(3 as unknown as Uint8Array), TypeError);
+  throws(
+    () => machine.on("exec", 3 as unknown as () => void),
+    /^TypeError: Cannot listen to "exec"/,
+  );
+  throws(() => machine.keyboard.type(3 as unknown as string), /^TypeError: Cannot type 3/);
+  strictEqual(machine.hash(), before);
 });
 
 Deno.test("self-modifying code runs as it is now, also when it changes its own block", () => {
@@ -202,7 +239,16 @@ Deno.test("registers are read and set by name, and bad values change nothing", (
   throws(() => cpu.rbx = "5" as unknown as bigint, TypeError);
   throws(() => cpu.set("rxx", 1), /There is no register "rxx"/);
   throws(() => cpu.get("registers"), RangeError);
-  throws(() => (cpu as unknown as Record<string, unknown>).raxx = 1, TypeError);
+  const loose = cpu as unknown as Record<string, unknown>;
+  // As the REPL's prompt does it: not in a module, so not in strict mode.
+  const assign = new Function("target", "name", "value", "target[name] = value;");
+  throws(() => assign(cpu, "raxx", 1), /^RangeError: There is no register "raxx"$/);
+  throws(() => loose.raxx, /^RangeError: There is no register "raxx"$/);
+  throws(() => assign(cpu.eflags, "zff", true), /There is no flag "zff"/);
+  throws(() => assign(cpu.cs, "size", 1), /There is no field of cs "size"/);
+  throws(() => assign(cpu.gdtr, "size", 1), /There is no field of gdtr "size"/);
+  strictEqual(loose.then, undefined);
+  strictEqual(`${typeof cpu.toString} ${"rax" in cpu} ${"raxx" in cpu}`, "function true false");
   strictEqual(cpu.rax, 1n);
 });
 
