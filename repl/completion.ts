@@ -8,6 +8,9 @@ const REGISTERS = ("rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r1
 const KEYWORDS = ("async await class const delete for function if import interface let new " +
   "return throw try type typeof while").split(" ");
 
+/** What every object has: only offered when nothing else fits. */
+const COMMON = new Set(Object.getOwnPropertyNames(Object.prototype));
+
 /** A property chain at the end of the line: `machine.cpu.r`. */
 const CHAIN = /(?:^|[^\w$.])((?:[A-Za-z_$][\w$]*\s*\.\s*)*)([A-Za-z_$][\w$]*)?$/;
 
@@ -34,7 +37,9 @@ export async function complete(
   const [, base, part = ""] = chain;
   if (base !== "") {
     const names = await evaluator.propertyNames(base.trim().replace(/\.$/, ""));
-    return filter(names.filter((name) => /^[A-Za-z_$][\w$]*$/.test(name)), part);
+    const own = names.filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
+    const found = filter(own.filter((name) => !COMMON.has(name)), part);
+    return part === "" || found[0].length > 0 ? found : filter(own, part);
   }
   if (part === "") return [[], ""];
   const globals = [

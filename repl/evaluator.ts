@@ -37,7 +37,7 @@ const SCRIPT = "repl:";
 
 /** One session with the realm. Close it when done. */
 export class Evaluator {
-  readonly #session = new Session();
+  #session = new Session();
   readonly #sinkName = `ring0.repl.${crypto.randomUUID()}`;
   #sinkId: string | undefined;
   #received: unknown;
@@ -50,6 +50,19 @@ export class Evaluator {
   close(): void {
     Reflect.deleteProperty(globalThis, Symbol.for(this.#sinkName));
     this.#session.disconnect();
+  }
+
+  /**
+   * Forgets an evaluation that still waits for its promise.
+   *
+   * The session is replaced: when such a promise is collected as garbage the inspector tells its
+   * session in the midst of that, and Deno aborts. Nobody is told in a session that is gone.
+   */
+  abandon(): void {
+    this.#session.disconnect();
+    this.#session = new Session();
+    this.#session.connect();
+    this.#sinkId = undefined;
   }
 
   /** Makes values visible as global variables, which the user may replace. */

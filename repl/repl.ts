@@ -101,6 +101,7 @@ export class Repl {
     this.#pending = "";
     const outcome = await this.#interruptible(this.evaluator.evaluate(source));
     if (outcome === undefined) {
+      this.evaluator.abandon();
       this.#fail("Interrupted: the promise is no longer waited for");
     } else if (outcome.kind === "incomplete") {
       this.#pending = source;

@@ -103,3 +103,24 @@ Deno.test("Ctrl-C pauses a machine that is running", async () => {
   strictEqual(code, 130);
   match(out, /^paused\n→ [^\n]*\n$/);
 });
+
+Deno.test("Evaluator.abandon() leaves a promise behind that may be collected as garbage", async () => {
+  const evaluator = import.meta.resolve("../../repl/evaluator.ts");
+  const script = `
+    import { Evaluator } from ${JSON.stringify(evaluator)};
+    const evaluator = new Evaluator();
+    await evaluator.evaluate("const kept = 5");
+    evaluator.evaluate("await new Promise(() => {})").catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    evaluator.abandon();
+    for (let i = 0; i < 3; i++) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    console.log((await evaluator.evaluate("kept + 1")).value);
+    evaluator.close();`;
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", "--v8-flags=--expose-gc", script],
+  }).output();
+  deepStrictEqual([code, new TextDecoder().decode(stdout)], [0, "6\n"]);
+});

@@ -246,6 +246,8 @@ Deno.test("complete() knows commands, globals, properties and registers", () =>
     deepStrictEqual(await ask("mach"), ["machine"]);
     deepStrictEqual(await ask("1 + completabl"), ["completable"]);
     deepStrictEqual(await ask("completable.inner.d"), ["deep"]);
+    deepStrictEqual(await ask("completable.inner."), ["deep"]);
+    deepStrictEqual(await ask("completable.toS"), ["toString"]);
     deepStrictEqual(await ask(".x rs"), ["rsi", "rsp"]);
     ok((await ask("machine.")).includes("cpu"));
     deepStrictEqual(await ask("ran++."), []);
