@@ -82,8 +82,6 @@ export class Scheduler {
   readonly #sleeping;
   readonly #exitAddress: number;
   readonly #idleYield: number;
-  /** Retired instructions when the current thread went on. */
-  #since = 0;
 
   /**
    * Starts scheduling: the code that runs now becomes thread 0.
@@ -109,7 +107,7 @@ export class Scheduler {
     this.#table.setLong(IDLE, "cr3", kernel.cpu.readCr3());
     this.#table.setLong(IDLE, "stackEnd", kernel.stack.end);
     this.#names.set(IDLE, "kernel");
-    this.#since = machine.retired;
+    this.#table.setLong(IDLE, "since", machine.retired);
     kernel.idt.setHandler(THREAD_VECTOR, (frame) => this.#call(frame));
     kernel.interrupts.onTimer.add((frame) => this.#tick(frame));
     kernel.onIdle(() => this.#idleWork());
@@ -346,15 +344,15 @@ export class Scheduler {
     const next = this.#ready.pop()!;
     if (next === current) return;
     this.#table.setState(current, state);
-    const ran = this.#table.long(current, "instructions") + BigInt(this.#ranNow());
-    this.#table.setLong(current, "instructions", ran);
+    const ran = BigInt(this.#machine.retired) - this.#table.long(current, "since");
+    this.#table.setLong(current, "instructions", this.#table.long(current, "instructions") + ran);
     this.#table.setLong(current, "rsp", frame.base);
     this.#goOn(next);
   }
 
   #goOn(next: ThreadId): void {
     const { cpu } = this.#machine;
-    this.#since = this.#machine.retired;
+    this.#table.setLong(next, "since", this.#machine.retired);
     this.#switches.value += 1;
     this.#current.value = next;
     this.#table.setState(next, "running");
@@ -386,11 +384,6 @@ export class Scheduler {
     this.onExit(id);
   }
 
-  /** Instructions since the current thread went on. */
-  #ranNow(): number {
-    return Math.max(0, this.#machine.retired - this.#since);
-  }
-
   /** A slot of a thread that has ended. */
   #recycle(): ThreadId | undefined {
     for (let id = 1; id < MAX_THREADS; id++) {
@@ -402,7 +395,7 @@ export class Scheduler {
   #reportOf(id: ThreadId): ThreadReport {
     const table = this.#table;
     const state = table.peekState(id);
-    const running = id === this.current ? this.#ranNow() : 0;
+    const running = id === this.current ? this.#machine.retired - table.peek(id, "since") : 0;
     return {
       id,
       name: this.#names.get(id) ?? `thread ${id}`,

@@ -10,6 +10,7 @@
  * +40 u32 times that it was switched to
  * +44 u32 times that it was preempted
  * +48 u64 instructions that it ran
+ * +56 u64 when it went on: retired instructions
  * ```
  */
 import type { Machine } from "../../machine/mod.ts";
@@ -42,7 +43,7 @@ const WORD = {
 } as const;
 
 /** Offsets of the 64-bit fields. */
-const LONG = { rsp: 0, cr3: 8, stackEnd: 16, instructions: 48 } as const;
+const LONG = { rsp: 0, cr3: 8, stackEnd: 16, instructions: 48, since: 56 } as const;
 
 export type WordField = Exclude<keyof typeof WORD, "state">;
 export type LongField = keyof typeof LONG;

@@ -307,3 +307,19 @@ Deno.test("the same threads give the same hash ten times", () => {
   });
   deepStrictEqual(hashes, hashes.map(() => hashes[0]));
 });
+
+Deno.test("threads are in guest memory: a restored snapshot goes on with them alike", () => {
+  const kernel = fast();
+  const { at, values } = counters(kernel, 2);
+  for (const i of [0, 1]) kernel.threads.spawn(COUNT, { args: [at(i)] });
+  kernel.machine.run({ instructions: 3 * TICK });
+  const snapshot = kernel.machine.snapshot();
+  const run = () => {
+    kernel.machine.run({ instructions: 5 * TICK });
+    return [kernel.machine.hash(), values(), kernel.threads.report()];
+  };
+  const first = run();
+  kernel.machine.run({ instructions: 2 * TICK + 7 });
+  kernel.machine.restore(snapshot);
+  deepStrictEqual(run(), first);
+});
