@@ -1,6 +1,15 @@
 /** Programs in ring 3: system calls, isolation, and what happens to those that do wrong. */
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import { asm, ERRNO, type Kernel, setTimerFrequency, SYSCALL, USER } from "../../../mod.ts";
+import {
+  asm,
+  ERRNO,
+  type Kernel,
+  Page,
+  PageTableFlags,
+  setTimerFrequency,
+  SYSCALL,
+  USER,
+} from "../../../mod.ts";
 import { boot, screen } from "../support.ts";
 
 const TICK = 100_000;
@@ -170,12 +179,14 @@ Deno.test("WRITE refuses addresses that the program may not read; unknown calls 
       [USER.CODE + 0xffe, 4],
       [USER.STACK_END - 2, 4],
       [0, 1],
+      [0x8000_0000_0000_0000n, 1],
+      [2n ** 64n - 1n, 4],
     ]
   ) {
     const kernel = fast();
     const pid = kernel.processes.spawn(asm`
       mov rdi, ${address}
-      mov esi, ${size}
+      mov rsi, ${size}
       mov eax, ${SYSCALL.WRITE}
       syscall
       mov edi, eax
@@ -194,6 +205,48 @@ Deno.test("WRITE refuses addresses that the program may not read; unknown calls 
   kernel.machine.run({ instructions: TICK });
   const { state } = kernel.processes.process(pid);
   deepStrictEqual(state, { kind: "exited", exitCode: ERRNO.ENOSYS >>> 0 });
+});
+
+Deno.test("WRITE refuses a page of the program's part that is not for ring 3", () => {
+  const kernel = fast();
+  const pid = kernel.processes.spawn(asm`
+    mov rdi, ${USER.DATA}
+    mov esi, 1
+    mov eax, ${SYSCALL.WRITE}
+    syscall
+    mov edi, eax
+    mov eax, ${SYSCALL.EXIT}
+    syscall
+  `);
+  const { mapper } = kernel.processes.addressSpace(pid);
+  const { PRESENT, WRITABLE } = PageTableFlags;
+  const changed = mapper.updateFlags(Page.containing(USER.DATA), PRESENT | WRITABLE);
+  ok(changed.kind === "flush");
+  changed.ignore();
+  kernel.machine.run({ instructions: TICK });
+  const { state } = kernel.processes.process(pid);
+  deepStrictEqual(state, { kind: "exited", exitCode: ERRNO.EFAULT >>> 0 });
+});
+
+Deno.test("the kernel never uses the program's stack pointer, whenever an interrupt comes", () => {
+  const kernel = fast();
+  const program = asm`
+    mov esp, 8
+    mov ebx, 3000
+    again:
+    mov eax, ${SYSCALL.GETPID}
+    syscall
+    sub ebx, 1
+    jnz again
+    ${exit(7)}
+  `;
+  setTimerFrequency(kernel.cpu, 90_000);
+  const pids = [1, 2].map(() => kernel.processes.spawn(program));
+  kernel.machine.run({ instructions: 20 * TICK });
+  for (const pid of pids) {
+    deepStrictEqual(kernel.processes.process(pid).state, { kind: "exited", exitCode: 7 });
+  }
+  ok(kernel.interrupts.ticks > 300, `${kernel.interrupts.ticks}`);
 });
 
 Deno.test("YIELD and SLEEP take turns between programs", () => {

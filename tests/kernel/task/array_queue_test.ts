@@ -62,6 +62,28 @@ Deno.test("ArrayQueue.push() by an interrupt handler at any instruction of a pus
   }
 });
 
+Deno.test("ArrayQueue.pop() by an interrupt handler at any instruction of a pop takes nothing twice", () => {
+  for (let at = 0; at < 8; at++) {
+    const kernel = boot("interrupts");
+    const { machine } = kernel;
+    const bytes = ArrayQueue.bytes(4);
+    const queue = new ArrayQueue(machine, kernel.statics.reserve("QUEUE", bytes, 4), 4);
+    for (const value of [1, 2, 3]) queue.push(value);
+    const taken: (number | undefined)[] = [];
+    kernel.idt.setHandler("keyboard", () => {
+      machine.board.pic.line(1).set(false);
+      taken.push(queue.pop());
+      kernel.interrupts.endOfInterrupt(33);
+    });
+    machine.clock.alarm("test", () => machine.board.pic.line(1).set(true)).armIn(at * 10);
+    taken.push(queue.pop());
+    for (let i = 0; i < 12; i++) kernel.cpu.pause();
+    taken.push(queue.pop());
+    deepStrictEqual(taken.toSorted(), [1, 2, 3], `${at}`);
+    strictEqual(queue.pop(), undefined);
+  }
+});
+
 Deno.test("ArrayQueue refuses a capacity that is none", () => {
   const { machine } = boot("vga");
   for (const capacity of [0, -1, 1.5, 0x1_0001]) {

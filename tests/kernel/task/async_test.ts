@@ -161,7 +161,8 @@ Deno.test("yield* awaits within a function that is awaited; the states nest", ()
 });
 
 Deno.test("a generator that throws is broken, and says so when it is polled again", () => {
-  const future = asyncFn("bad", function* (): Generator<never, void, unknown> {
+  const future = asyncFn("bad", function* () {
+    yield* ready(1);
     throw new RangeError("oops");
   })();
   throws(() => future.poll(cx), RangeError);

@@ -16,7 +16,7 @@ import { setTimerFrequency } from "../../../kernel/thread/timer_frequency.ts";
 import { boot, screen, withoutAddresses } from "../support.ts";
 
 const asyncNumber = asyncFn("async_number", function* () {
-  return 42;
+  return yield* ready(42);
 });
 const exampleTask = asyncFn("example_task", function* (kernel: Kernel) {
   const number = yield* asyncNumber();
@@ -300,6 +300,37 @@ Deno.test("sleepIfIdle() as kernel code of its own: sti; hlt by intrinsics sleep
     strictEqual(kernel.interrupts.ticks, ticks + 1);
   }, { instructions: 1 });
   strictEqual(screen(kernel), "Hello World!\nasync number: 42");
+});
+
+Deno.test("sleepIfIdle() loses no interrupt at any instruction of it; without cli there is one", () => {
+  const longest = (["sleep", "racy-sleep"] as const).map((idle) => {
+    let most = 0;
+    for (let at = 1; at < 12; at++) {
+      const kernel = started();
+      const { machine } = kernel;
+      const executor = kernel.tasks.newExecutor({ idle });
+      const key = new Completion<void>("key");
+      kernel.idt.setHandler("keyboard", () => {
+        machine.board.pic.line(1).set(false);
+        key.complete();
+        kernel.interrupts.endOfInterrupt(33);
+      });
+      kernel.main(() => {
+        executor.spawn(asyncFn("waits", () => key[Symbol.iterator]())());
+        executor.runReadyTasks();
+        machine.clock.alarm("test", () => machine.board.pic.line(1).set(true)).armIn(at * 10);
+        const from = machine.retired;
+        while (executor.counters.finished === 0) {
+          executor.sleepIfIdle();
+          executor.runReadyTasks();
+        }
+        most = Math.max(most, machine.retired - from);
+      }, { instructions: 1 });
+    }
+    return most;
+  });
+  ok(longest[0] < 1000, `${longest}`);
+  ok(longest[1] > 1_000_000, `${longest}: until the timer's tick`);
 });
 
 Deno.test("the executor's trace is a timeline of spawn, poll, wake", () => {

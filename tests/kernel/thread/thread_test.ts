@@ -238,6 +238,10 @@ Deno.test("a tick that interrupts kernel code in TypeScript switches no thread",
   for (let i = 0; i < 250_000; i++) kernel.cpu.pause();
   strictEqual(kernel.interrupts.ticks, ticks + 2, "ticks came meanwhile");
   deepStrictEqual([values()[0], kernel.threads.contextSwitches], [0, 0]);
+  strictEqual(kernel.threads.thread(0).preemptions, 0);
+  kernel.cpu.rax = BigInt(THREAD_CALL.YIELD);
+  kernel.cpu.int(THREAD_VECTOR);
+  deepStrictEqual([values()[0], kernel.threads.contextSwitches], [0, 0]);
   kernel.machine.run({ instructions: TICK });
   ok(values()[0] > 0);
 });
@@ -277,6 +281,23 @@ Deno.test("kill() ends a thread wherever it waits; its number is not found in th
   throws(() => kernel.threads.kill(0, 1), TypeError);
   throws(() => kernel.threads.kill(7, 1), RangeError);
   strictEqual(kernel.threads.thread(a).state === "finished", false);
+});
+
+Deno.test("kill() of a thread that sleeps: nobody waits for its tick any more", () => {
+  const kernel = fast();
+  const id = kernel.threads.spawn(asm`
+    mov eax, ${THREAD_CALL.SLEEP}
+    mov edi, 3
+    int ${THREAD_VECTOR}
+  `);
+  kernel.machine.run({ instructions: TICK });
+  strictEqual(kernel.threads.thread(id).state, "sleeping");
+  const sleeping = kernel.statics.symbols.get("SLEEPING_THREADS")!;
+  strictEqual(kernel.machine.virtual.u32(sleeping), 1);
+  kernel.threads.kill(id, 0);
+  strictEqual(kernel.machine.virtual.u32(sleeping), 0);
+  kernel.machine.run({ instructions: 5 * TICK });
+  strictEqual(kernel.threads.thread(id).state, "finished");
 });
 
 Deno.test("too many threads are refused; numbers of threads that have ended are used again", () => {
