@@ -3,6 +3,7 @@
  *
  * @see README.md for how to read them
  */
+import { measureAllocators } from "./allocators.ts";
 import * as boot from "./boot.ts";
 import * as images from "./images.ts";
 import * as memory from "./memory.ts";
@@ -32,6 +33,21 @@ const mmu: Benchmark = {
   },
 };
 
+const allocators: Benchmark = {
+  title: "Allocate/free pairs of the kernel's allocators",
+  run() {
+    const rows = measureAllocators().map(({ name, ours, peer, ratio, target }) => [
+      name,
+      cell(ours / 1e6, 1),
+      cell(peer === undefined ? undefined : peer / 1e6, 1),
+      cell(ratio, 2, "×"),
+      cell(target, 1, "×"),
+      ratio === undefined || target === undefined ? "" : ratio <= target ? "met" : "MISSED",
+    ]);
+    return table(["", "ours M/s", "C M/s", "C/ours", "target", ""], rows);
+  },
+};
+
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   programs,
   profile,
@@ -39,6 +55,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   boot,
   images,
   memory,
+  allocators,
 };
 
 /** @returns The exit status. */

@@ -151,6 +151,17 @@ export class HeapMemory {
     }
   }
 
+  /** Stores a list node at a multiple of 8: a size below 2^31, and a pointer as `setLink` does. */
+  setNode(offset: number, size: number, next: number): void {
+    const at = this.at(offset) >> 2;
+    const rest = this.at(offset + 8) >> 2;
+    const { i32 } = this;
+    i32[at] = size;
+    i32[at + 1] = 0;
+    i32[rest] = next === NONE ? 0 : this.low + next;
+    i32[rest + 1] = next === NONE ? 0 : this.#high;
+  }
+
   /** The 64 bits at any offset. */
   long(offset: number): bigint {
     let value = 0n;

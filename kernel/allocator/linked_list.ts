@@ -62,6 +62,8 @@ export class LinkedListAllocator extends Allocator {
   readonly #most: number;
   readonly #walk: ListWalk;
   readonly #keepsPadding: boolean;
+  readonly #coalesce: boolean;
+  readonly #byAddress: boolean;
   #head = NONE;
   /** Of next fit: the node after which the search starts. */
   #rover = NONE;
@@ -81,6 +83,8 @@ export class LinkedListAllocator extends Allocator {
     this.#most = memory.size / NODE_SIZE;
     this.#walk = new ListWalk(memory);
     this.#keepsPadding = padding === "kept";
+    this.#coalesce = coalesce;
+    this.#byAddress = order === "address";
     if (memory.size > 0) this.#insert(0, memory.size);
   }
 
@@ -106,8 +110,8 @@ export class LinkedListAllocator extends Allocator {
   dealloc(offset: number, size: number, align: number): void {
     const length = regionSize(size, align);
     this.took(size, length);
-    if (this.policy.order === "address") this.#insertByAddress(offset, length);
-    else if (this.policy.coalesce) this.#insertJoined(offset, length);
+    if (this.#byAddress) this.#insertByAddress(offset, length);
+    else if (this.#coalesce) this.#insertJoined(offset, length);
     else this.#insert(offset, length);
   }
 
@@ -158,8 +162,7 @@ export class LinkedListAllocator extends Allocator {
     const walk = this.#walk;
     walk.begin();
     let node = before === NONE ? this.#head : this.memory.link(before + 8);
-    let found = false;
-    while (!found && walk.toSize(before, node, need, last)) {
+    while (walk.toSize(before, node, need, last)) {
       node = walk.found;
       const length = this.memory.word(node);
       const start = this.#fits(node, length, need, align);
@@ -168,16 +171,15 @@ export class LinkedListAllocator extends Allocator {
         this.#found = node;
         this.#length = length;
         this.#start = start;
-        found = true;
-      } else if (node === last) {
-        break;
-      } else {
-        before = node;
-        node = this.memory.link(node + 8);
+        this.visited += walk.seen;
+        return true;
       }
+      if (node === last) break;
+      before = node;
+      node = this.memory.link(node + 8);
     }
     this.visited += walk.seen;
-    return found;
+    return false;
   }
 
   #searchNext(need: number, align: number): boolean {
@@ -225,16 +227,14 @@ export class LinkedListAllocator extends Allocator {
     const end = node + this.#length;
     if (end > memory.size) memory.corrupted(node, "the size of a region that leaves the heap");
     const next = memory.link(node + 8);
-    if (this.policy.order === "address") {
+    if (this.#byAddress) {
       let tail = next;
       if (end !== after) {
-        memory.setLong(after, end - after);
-        memory.setLink(after + 8, next);
+        memory.setNode(after, end - after, next);
         tail = after;
       }
       if (front !== 0) {
-        memory.setLong(node, front);
-        memory.setLink(node + 8, tail);
+        memory.setNode(node, front, tail);
       } else {
         this.#setNext(before, tail);
         if (this.#rover === node) this.#rover = before;
@@ -256,8 +256,8 @@ export class LinkedListAllocator extends Allocator {
     this.visited += walk.seen;
     const before = walk.before;
     let node = walk.found;
-    if (this.policy.coalesce) {
-      if (node !== NONE && offset + length === node) {
+    if (this.#coalesce) {
+      if (offset + length === node) {
         length += memory.word(node);
         if (this.#rover === node) this.#rover = before;
         node = memory.link(node + 8);
@@ -265,14 +265,12 @@ export class LinkedListAllocator extends Allocator {
       if (before !== NONE) {
         const size = memory.word(before);
         if (before + size === offset) {
-          memory.setLong(before, size + length);
-          memory.setLink(before + 8, node);
+          memory.setNode(before, size + length, node);
           return;
         }
       }
     }
-    memory.setLong(offset, length);
-    memory.setLink(offset + 8, node);
+    memory.setNode(offset, length, node);
     this.#setNext(before, offset);
   }
 
@@ -317,8 +315,7 @@ export class LinkedListAllocator extends Allocator {
       }
       this.visited += seen;
     }
-    memory.setLong(offset, length);
-    memory.setLink(offset + 8, node);
+    memory.setNode(offset, length, node);
     this.#setNext(before, offset);
   }
 
