@@ -8,15 +8,18 @@
  *     3 COM2                 11 -
  *     4 COM1                 12 mouse port of the keyboard controller (nothing is plugged in)
  *     5 -                    13 - (no x87)
- *     6 - (no floppy yet)    14 - (no disk yet)
- *     7 -                    15 -
+ *     6 - (no floppy yet)    14 first ATA channel
+ *     7 -                    15 second ATA channel
  * ```
  *
  * Ports that nobody claims read as ones and are reported as `unclaimed` events.
  */
 import type { Device } from "./bus/device.ts";
+import type { Disk } from "./bus/disk.ts";
 import { PortBus } from "./bus/port_bus.ts";
 import { Clock } from "./clock.ts";
+import { AtaChannel } from "./devices/ata.ts";
+import { ATA_CHANNEL } from "./devices/ata_spec.ts";
 import { CmosRtc } from "./devices/cmos_rtc.ts";
 import type { DateTime } from "./devices/cmos_rtc_calendar.ts";
 import { FIRMWARE_WRITES } from "./devices/firmware_setup.ts";
@@ -67,6 +70,8 @@ export class Board {
   readonly post: PostPort;
   readonly debugConsole = new DebugConsole();
   readonly debugExit: DebugExit;
+  readonly ata0: AtaChannel;
+  readonly ata1: AtaChannel;
 
   constructor({ memory, start, serialSpeed: speed, reset, exit }: BoardOptions) {
     const { clock, events, pic, ports } = this;
@@ -107,6 +112,9 @@ export class Board {
     this.port92 = new Port92({ a20, reset: () => reset("system control port 0x92") });
     this.post = new PostPort({ events });
     this.debugExit = new DebugExit({ exit });
+    [this.ata0, this.ata1] = ATA_CHANNEL.map(({ name, base, control, irq }) =>
+      new AtaChannel({ clock, irq: pic.line(irq), name, base, control })
+    );
     for (const device of this.devices()) {
       for (const range of device.ports) ports.claim(range, device);
     }
@@ -133,7 +141,17 @@ export class Board {
       this.post,
       this.debugConsole,
       this.debugExit,
+      this.ata0,
+      this.ata1,
     ];
+  }
+
+  /** Plugs hard disks in: master and slave of the first channel, then of the second. */
+  attachDisks(disks: readonly Disk[]): void {
+    this.ata0.attach(0, disks[0]);
+    this.ata0.attach(1, disks[1]);
+    this.ata1.attach(0, disks[2]);
+    this.ata1.attach(1, disks[3]);
   }
 
   /** Pulls the reset line of every device; the keyboard hears of it over its cable. */

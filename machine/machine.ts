@@ -338,6 +338,7 @@ export class Machine {
     drives.clear();
     drives.bootDrive = drives.attach(new DiskImage(bytes, kind));
     for (const disk of options.disks ?? []) drives.attach(new DiskImage(disk, "disk"));
+    this.board.attachDisks(drives.disks());
     this.reset();
     this.firmware.install();
     return kind;
@@ -416,12 +417,14 @@ export class Machine {
   }
 
   /**
-   * A number that tells two states apart: registers, memory, devices and time.
+   * A number that tells two states apart: registers, memory, devices, what was
+   * written to disks, and time.
    *
    * Machines with the same past have the same hash. FNV-1a over 32-bit words, 53 bits of it.
    */
   hash(): number {
-    return hashMachine(this.board, this.cpu.registers(), this.retired);
+    const disks = this.firmware.drives.saveState();
+    return hashMachine(this.board, this.cpu.registers(), disks, this.retired);
   }
 
   /** A line about the machine, for consoles. */

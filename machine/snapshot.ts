@@ -126,6 +126,8 @@ function stateful(board: Board) {
     ["post", board.post],
     ["debugConsole", board.debugConsole],
     ["debugExit", board.debugExit],
+    ["ata0", board.ata0],
+    ["ata1", board.ata1],
     ["pic", board.pic],
   ] as const;
 }

@@ -64,7 +64,7 @@ const RULES: readonly Rule[] = [
   },
   {
     layer: ["machine/firmware/"],
-    may: ["machine/firmware/", "machine/arch/", "machine/devices/"],
+    may: ["machine/firmware/", "machine/arch/", "machine/bus/", "machine/devices/"],
     types: ["machine/"],
   },
   // The machine itself, its board and its doors wire everything.

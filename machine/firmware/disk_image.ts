@@ -4,7 +4,9 @@
  * The bytes are never changed. {@linkcode DiskImage.contents} gives what the guest sees.
  */
 
-export const SECTOR = 512;
+import { type Disk, SECTOR } from "../bus/disk.ts";
+
+export { SECTOR };
 
 /** Cylinders, heads, sectors per track. */
 export interface Geometry {
@@ -40,7 +42,7 @@ export interface WrittenSector {
 }
 
 /** A disk with its guest's writes. */
-export class DiskImage {
+export class DiskImage implements Disk {
   readonly kind: DriveKind;
   readonly geometry: Geometry;
   /** INT 13h's type of a floppy drive; 0 for a hard disk. */
@@ -103,9 +105,10 @@ export class DiskImage {
     return bytes;
   }
 
-  /** The written sectors, for snapshots: plain data. */
+  /** The written sectors in ascending order, for snapshots: plain data. */
   saveState(): readonly WrittenSector[] {
-    return [...this.#overlay].map(([sector, bytes]) => ({ sector, bytes: [...bytes] }));
+    return [...this.#overlay].sort(([a], [b]) => a - b)
+      .map(([sector, bytes]) => ({ sector, bytes: [...bytes] }));
   }
 
   loadState(state: readonly WrittenSector[]): void {

@@ -31,6 +31,11 @@ export class Drives {
     return this.#drives.get(number);
   }
 
+  /** The hard disks in order: what hangs on the ATA channels. */
+  disks(): readonly DiskImage[] {
+    return [...this.#drives.values()].filter((drive) => drive.kind === "disk");
+  }
+
   count(kind: DiskImage["kind"]): number {
     return [...this.#drives.values()].filter((drive) => drive.kind === kind).length;
   }
