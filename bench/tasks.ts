@@ -80,7 +80,7 @@ const CASES: readonly Case[] = [
     name: "system call and back",
     start: (kernel) => {
       const pid = kernel.processes.spawn(CALL_PROGRAM);
-      return () => kernel.processes.process(pid).calls;
+      return () => kernel.processes.get(pid).calls;
     },
   },
 ];

@@ -12,6 +12,7 @@ import type { Kernel } from "../kernel.ts";
 import type { AddressSpace } from "../paging/address_space.ts";
 import type { RepairOutcome } from "../paging/page_fault_repair.ts";
 import { loadSaved, storeSaved } from "../thread/saved_registers.ts";
+import { checkArguments } from "../thread/start_frame.ts";
 import type { ThreadId } from "../thread/thread_table.ts";
 import { ERRNO, SYSCALL, SyscallEntry } from "./syscall.ts";
 import { createUserSpace, isUserRange, USER } from "./user_space.ts";
@@ -99,8 +100,8 @@ export class Processes {
 
   /** The process whose thread runs. */
   get current(): ProcessReport | undefined {
-    const process = this.#alive.get(this.#kernel.threads.current);
-    return process && report(process);
+    const program = this.#alive.get(this.#kernel.threads.current);
+    return program && report(program);
   }
 
   /** All processes since the start, as plain data. */
@@ -109,19 +110,19 @@ export class Processes {
   }
 
   /** One of them. @throws {RangeError} If there is no such process. */
-  process(pid: ProcessId): ProcessReport {
-    const process = this.#processes.get(pid);
-    if (process === undefined) throw new RangeError(`There is no process ${pid}`);
-    return report(process);
+  get(pid: ProcessId): ProcessReport {
+    const program = this.#processes.get(pid);
+    if (program === undefined) throw new RangeError(`There is no process ${pid}`);
+    return report(program);
   }
 
   /** Its address space. @throws {RangeError} If there is no such process, or it has ended. */
   addressSpace(pid: ProcessId): AddressSpace {
-    const process = this.#processes.get(pid);
-    if (process === undefined || process.isFreed) {
+    const program = this.#processes.get(pid);
+    if (program === undefined || program.isFreed) {
       throw new RangeError(`There is no process ${pid}`);
     }
-    return process.space;
+    return program.space;
   }
 
   /** How many have not ended. */
@@ -133,18 +134,19 @@ export class Processes {
    * Starts a program: its first instruction is its first byte, at {@linkcode USER.CODE}.
    *
    * @param args What it finds in RDI, RSI, RDX …
-   * @throws {RangeError} If there are too many threads, or no frames.
+   * @throws {RangeError} If there are too many threads or arguments, or no frames.
    */
-  spawn(program: Uint8Array, name = "program", args: readonly (number | bigint)[] = []): ProcessId {
+  spawn(code: Uint8Array, name = "program", args: readonly (number | bigint)[] = []): ProcessId {
     const { threads, gdt } = this.#kernel;
+    checkArguments(args);
     this.#reap();
     const thread = threads.create(name);
-    const space = createUserSpace(this.#kernel, this.#kernelSpace, program);
+    const space = createUserSpace(this.#kernel, this.#kernelSpace, code);
     if (space === undefined) throw new RangeError(`Cannot spawn ${name}: no frames left`);
     const pid = this.#processes.size + 1;
     const cr3 = space.root;
     const state = { kind: "alive" } as const;
-    const process: Process = {
+    const program: Process = {
       pid,
       name,
       thread,
@@ -155,8 +157,8 @@ export class Processes {
       calls: 0,
       isFreed: false,
     };
-    this.#processes.set(pid, process);
-    this.#alive.set(thread, process);
+    this.#processes.set(pid, program);
+    this.#alive.set(thread, program);
     const { userCode, userData } = gdt.selectors!;
     threads.begin(
       thread,
@@ -175,20 +177,20 @@ export class Processes {
    * @throws {TypeError} If it runs at this moment, or has ended.
    */
   kill(pid: ProcessId): void {
-    const { thread, state } = this.process(pid);
+    const { thread, state } = this.get(pid);
     if (state.kind !== "alive") throw new TypeError(`Cannot kill process ${pid}: it has ended`);
     this.#kernel.threads.kill(thread, KILLED);
   }
 
   /** A thread has ended: by itself, by an exception, or because somebody killed it. */
   #threadEnded(thread: ThreadId): void {
-    const process = this.#alive.get(thread);
-    if (process === undefined) return;
-    if (process.state.kind === "alive") {
-      process.state = { kind: "killed", vector: undefined, reason: "by the kernel" };
+    const program = this.#alive.get(thread);
+    if (program === undefined) return;
+    if (program.state.kind === "alive") {
+      program.state = { kind: "killed", vector: undefined, reason: "by the kernel" };
     }
     this.#alive.delete(thread);
-    this.#ended.add(process);
+    this.#ended.add(program);
   }
 
   /** SYSCALL's other side. */
@@ -196,19 +198,19 @@ export class Processes {
     const { cpu } = this.#kernel;
     const frame = new TrapFrame(this.#kernel.machine, cpu.rsp);
     const result = (value: number) => storeSaved(cpu, frame, "rax", value);
-    const process = this.#running();
-    if (process === undefined) this.#kernel.panic("SYSCALL outside of a process");
-    process.calls++;
+    const program = this.#running();
+    if (program === undefined) this.#kernel.panic("SYSCALL outside of a process");
+    program.calls++;
     const { threads } = this.#kernel;
     const argument = loadSaved(cpu, frame, "rdi");
     switch (loadSaved(cpu, frame, "rax")) {
       case BigInt(SYSCALL.EXIT): {
         const exitCode = Number(BigInt.asUintN(32, argument));
-        process.state = { kind: "exited", exitCode };
+        program.state = { kind: "exited", exitCode };
         return threads.exitCurrent(frame, exitCode);
       }
       case BigInt(SYSCALL.WRITE):
-        return result(this.#write(process, argument, loadSaved(cpu, frame, "rsi")));
+        return result(this.#write(program, argument, loadSaved(cpu, frame, "rsi")));
       case BigInt(SYSCALL.YIELD):
         result(0);
         return threads.yieldCurrent(frame);
@@ -216,20 +218,20 @@ export class Processes {
         result(0);
         return threads.sleepCurrent(frame, Number(BigInt.asUintN(31, argument)));
       case BigInt(SYSCALL.GETPID):
-        return result(process.pid);
+        return result(program.pid);
       default:
         return result(ERRNO.ENOSYS);
     }
   }
 
   /** The kernel may read everything: it must look whether the program might. */
-  #write(process: Process, address: bigint, size: bigint): number {
+  #write(program: Process, address: bigint, size: bigint): number {
     const length = size > LONGEST_WRITE ? LONGEST_WRITE : Number(size);
-    if (!isUserRange(process.space, address, length)) return ERRNO.EFAULT;
+    if (!isUserRange(program.space, address, length)) return ERRNO.EFAULT;
     const { cpu } = this.#kernel;
     const bytes = Array.from({ length }, (_, i) => cpu.load8(address + BigInt(i)));
     const text = new TextDecoder().decode(Uint8Array.from(bytes));
-    process.output += text;
+    program.output += text;
     this.#kernel.print(text);
     return length;
   }
@@ -248,12 +250,12 @@ export class Processes {
 
   #fault(frame: TrapFrame): void {
     const { cpu, machine, memory, threads } = this.#kernel;
-    const process = this.#running();
-    if (process === undefined) this.#kernel.panic(`An exception in ring 3 outside of a process`);
+    const program = this.#running();
+    if (program === undefined) this.#kernel.panic(`An exception in ring 3 outside of a process`);
     if (cpu.inIntrinsic) {
       // The host's code, not the program's: undone, so that the program can go on.
-      const reason = `kernel code cannot run in ring 3, where process ${process.pid} ` +
-        `(${process.name}) is: run the machine until it is back in the kernel`;
+      const reason = `kernel code cannot run in ring 3, where process ${program.pid} ` +
+        `(${program.name}) is: run the machine until it is back in the kernel`;
       machine.abandon({ kind: "deadlock", reason });
     }
     const { vector, errorCode } = frame;
@@ -266,9 +268,9 @@ export class Processes {
     }
     lines.push(`Instruction Pointer: VirtAddr(${hex(frame.instructionPointer)})`);
     const reason = lines.join("\n");
-    process.state = { kind: "killed", vector, reason };
+    program.state = { kind: "killed", vector, reason };
     if (this.reports) {
-      this.#kernel.println(`process ${process.pid} (${process.name}) killed: ${reason}`);
+      this.#kernel.println(`process ${program.pid} (${program.name}) killed: ${reason}`);
     }
     threads.exitCurrent(frame, KILLED + vector);
   }
@@ -279,18 +281,18 @@ export class Processes {
 
   /** Frees memory and threads of those that have ended. In the idle loop no space is active. */
   #reap(): boolean {
-    for (const process of this.#ended) {
-      if (process.space.active) continue;
-      this.#ended.delete(process);
-      process.isFreed = true;
-      process.space.destroy(this.#kernel.memory.frames);
-      this.#kernel.threads.release(process.thread);
+    for (const program of this.#ended) {
+      if (program.space.active) continue;
+      this.#ended.delete(program);
+      program.isFreed = true;
+      program.space.destroy(this.#kernel.memory.frames);
+      this.#kernel.threads.release(program.thread);
     }
     return false;
   }
 }
 
-function report(process: Process): ProcessReport {
-  const { pid, name, thread, state, output, calls, cr3 } = process;
+function report(program: Process): ProcessReport {
+  const { pid, name, thread, state, output, calls, cr3 } = program;
   return { pid, name, thread, state, output, calls, cr3 };
 }

@@ -16,14 +16,16 @@
  * code is never switched away from in its middle: a tick that interrupts it switches nothing.
  */
 import { type Machine } from "../../machine/mod.ts";
-import { TRAP_FRAME_BYTES, TrapFrame } from "../frames.ts";
+import { TrapFrame } from "../frames.ts";
 import type { Kernel } from "../kernel.ts";
 import { ArrayQueue } from "../task/array_queue.ts";
 import { reserveQueue } from "../task/executor.ts";
 import { hasStage } from "../stages.ts";
 import { loadSaved, storeSaved } from "./saved_registers.ts";
+import { type StartFrame, writeStartFrame } from "./start_frame.ts";
 import { mapStack, stackOf } from "./stacks.ts";
 import { exitCode, idleYieldCode, THREAD_CALL, THREAD_VECTOR } from "./thread_code.ts";
+import { type ThreadReport, threadReport } from "./thread_report.ts";
 import { type ThreadId, type ThreadState, ThreadTable } from "./thread_table.ts";
 
 /** Most threads at a time, the kernel's own included. */
@@ -31,37 +33,11 @@ export const MAX_THREADS = 32;
 
 const IDLE: ThreadId = 0;
 const FAILED = -1;
-const ARGUMENTS = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"] as const;
-/** IF, and the bit that is always 1. */
-const INITIAL_FLAGS = 0x202n;
 
 export interface ThreadOptions {
   readonly name?: string;
   /** What it finds in RDI, RSI, RDX, RCX, R8, R9. */
   readonly args?: readonly (number | bigint)[];
-}
-
-/** A thread as plain data. */
-export interface ThreadReport {
-  readonly id: ThreadId;
-  readonly name: string;
-  readonly state: ThreadState;
-  /** How often it was switched to. */
-  readonly switches: number;
-  /** How often the timer took the CPU from it. */
-  readonly preemptions: number;
-  /** Instructions that it ran; for thread 0 halted time counts. */
-  readonly instructions: number;
-  readonly exitCode: number | undefined;
-  readonly stack: { readonly guard: number; readonly start: number; readonly end: number };
-}
-
-/** What starts as a thread: a place to go on at, as a trap frame has it. */
-export interface StartFrame {
-  readonly rip: number | bigint;
-  readonly rsp: number | bigint;
-  readonly codeSegment: number;
-  readonly stackSegment: number;
 }
 
 export class Scheduler {
@@ -202,16 +178,8 @@ export class Scheduler {
     below = 0,
     cr3?: number,
   ): void {
-    const base = BigInt(stackOf(id).end - below - TRAP_FRAME_BYTES);
-    const frame = new TrapFrame(this.#machine, base);
-    frame.write(new Uint8Array(TRAP_FRAME_BYTES));
-    frame.instructionPointer = start.rip;
-    frame.stackPointer = start.rsp;
-    frame.codeSegment = start.codeSegment;
-    frame.stackSegment = start.stackSegment;
-    frame.cpuFlags = INITIAL_FLAGS;
-    args.forEach((value, i) => frame.set(ARGUMENTS[i], BigInt.asUintN(64, BigInt(value))));
-    this.#table.setLong(id, "rsp", base);
+    const frame = writeStartFrame(this.#machine, stackOf(id).end - below, start, args);
+    this.#table.setLong(id, "rsp", frame.base);
     if (cr3 !== undefined) this.#table.setLong(id, "cr3", cr3);
     this.#makeReady(id);
     this.#kernel.wake();
@@ -393,19 +361,11 @@ export class Scheduler {
   }
 
   #reportOf(id: ThreadId): ThreadReport {
-    const table = this.#table;
-    const state = table.peekState(id);
-    const running = id === this.current ? this.#machine.retired - table.peek(id, "since") : 0;
-    return {
-      id,
+    return threadReport(this.#table, id, {
       name: this.#names.get(id) ?? `thread ${id}`,
-      state,
-      switches: table.peek(id, "switches"),
-      preemptions: table.peek(id, "preemptions"),
-      instructions: table.peek(id, "instructions") + running,
-      exitCode: state === "finished" ? table.peek(id, "exitCode") : undefined,
-      stack: id === IDLE ? { guard: 0, ...this.#kernel.stack } : stackOf(id),
-    };
+      stack: id === IDLE ? { guard: undefined, ...this.#kernel.stack } : stackOf(id),
+      retired: id === this.current ? this.#machine.retired : undefined,
+    });
   }
 
   #check(id: ThreadId): void {

@@ -56,7 +56,7 @@ Deno.test("a program in ring 3 writes by SYSCALL and exits", () => {
   const pid = kernel.processes.spawn(hello("Hello from ring 3!"), "hello");
   kernel.machine.run({ instructions: TICK });
   strictEqual(screen(kernel), "Hello World!\nHello from ring 3!");
-  const { state, output, calls } = kernel.processes.process(pid);
+  const { state, output, calls } = kernel.processes.get(pid);
   deepStrictEqual(state, { kind: "exited", exitCode: 18 });
   deepStrictEqual([output, calls], ["Hello from ring 3!", 2]);
 });
@@ -69,7 +69,7 @@ Deno.test("it runs at CPL 3 with the user's segments, interrupts enabled, and it
   const { userCode, userData } = kernel.gdt.selectors!;
   deepStrictEqual(
     [cpu.cpl, cpu.cs.selector, cpu.ss.selector, cpu.eflags.if, Number(cpu.cr3)],
-    [3, userCode, userData, true, kernel.processes.process(pid).cr3],
+    [3, userCode, userData, true, kernel.processes.get(pid).cr3],
   );
   strictEqual(kernel.processes.current?.pid, pid);
 });
@@ -91,7 +91,7 @@ at …
 fine
 It did not crash!`,
   );
-  const { state } = kernel.processes.process(bad);
+  const { state } = kernel.processes.get(bad);
   ok(state.kind === "killed" && state.vector === 14);
 });
 
@@ -117,7 +117,7 @@ Deno.test("what ring 3 may not do: each ends the program by the right exception"
   for (const [name, code, vector, text] of cases) {
     const pid = kernel.processes.spawn(code, name);
     kernel.machine.run({ instructions: TICK });
-    const { state } = kernel.processes.process(pid);
+    const { state } = kernel.processes.get(pid);
     ok(state.kind === "killed", `${name}: ${state.kind}`);
     deepStrictEqual([state.vector, state.reason.includes(text)], [vector, true], state.reason);
   }
@@ -138,10 +138,10 @@ Deno.test("programs that never yield share the CPU; each has its own memory at t
   });
   ok(counts.every((count) => count > 100_000) && new Set(counts).size > 1, `${counts}`);
   const instructions = pids.map((pid) =>
-    kernel.threads.thread(kernel.processes.process(pid).thread).instructions
+    kernel.threads.thread(kernel.processes.get(pid).thread).instructions
   );
   ok(Math.min(...instructions) > 0.85 * Math.max(...instructions), `${instructions}`);
-  strictEqual(new Set(pids.map((pid) => kernel.processes.process(pid).cr3)).size, 3);
+  strictEqual(new Set(pids.map((pid) => kernel.processes.get(pid).cr3)).size, 3);
 });
 
 Deno.test("RCX and R11 are lost in a system call, all other registers and flags are kept", () => {
@@ -168,7 +168,7 @@ Deno.test("RCX and R11 are lost in a system call, all other registers and flags 
   `);
   kernel.processes.spawn(hello("other"));
   kernel.machine.run({ instructions: 3 * TICK });
-  deepStrictEqual(kernel.processes.process(pid).state, { kind: "exited", exitCode: pid });
+  deepStrictEqual(kernel.processes.get(pid).state, { kind: "exited", exitCode: pid });
 });
 
 Deno.test("WRITE refuses addresses that the program may not read; unknown calls give −38", () => {
@@ -195,7 +195,7 @@ Deno.test("WRITE refuses addresses that the program may not read; unknown calls 
     `);
     kernel.machine.run({ instructions: TICK });
     const exitCode = ERRNO.EFAULT >>> 0;
-    deepStrictEqual(kernel.processes.process(pid).state, { kind: "exited", exitCode });
+    deepStrictEqual(kernel.processes.get(pid).state, { kind: "exited", exitCode });
     strictEqual(screen(kernel), "Hello World!");
   }
   const kernel = fast();
@@ -203,7 +203,7 @@ Deno.test("WRITE refuses addresses that the program may not read; unknown calls 
     asm`mov eax, 77; syscall; mov edi, eax; mov eax, ${SYSCALL.EXIT}; syscall`,
   );
   kernel.machine.run({ instructions: TICK });
-  const { state } = kernel.processes.process(pid);
+  const { state } = kernel.processes.get(pid);
   deepStrictEqual(state, { kind: "exited", exitCode: ERRNO.ENOSYS >>> 0 });
 });
 
@@ -224,7 +224,7 @@ Deno.test("WRITE refuses a page of the program's part that is not for ring 3", (
   ok(changed.kind === "flush");
   changed.ignore();
   kernel.machine.run({ instructions: TICK });
-  const { state } = kernel.processes.process(pid);
+  const { state } = kernel.processes.get(pid);
   deepStrictEqual(state, { kind: "exited", exitCode: ERRNO.EFAULT >>> 0 });
 });
 
@@ -244,7 +244,7 @@ Deno.test("the kernel never uses the program's stack pointer, whenever an interr
   const pids = [1, 2].map(() => kernel.processes.spawn(program));
   kernel.machine.run({ instructions: 20 * TICK });
   for (const pid of pids) {
-    deepStrictEqual(kernel.processes.process(pid).state, { kind: "exited", exitCode: 7 });
+    deepStrictEqual(kernel.processes.get(pid).state, { kind: "exited", exitCode: 7 });
   }
   ok(kernel.interrupts.ticks > 300, `${kernel.interrupts.ticks}`);
 });
@@ -299,7 +299,7 @@ Deno.test("kernel code of the host while a program runs is refused, and hurts no
   );
   const stop = kernel.machine.run({ instructions: 5 * TICK });
   strictEqual(stop.kind, "budget");
-  strictEqual(kernel.processes.process(pid).state.kind, "alive");
+  strictEqual(kernel.processes.get(pid).state.kind, "alive");
 });
 
 Deno.test("kill() ends a program that sleeps", () => {
@@ -309,7 +309,7 @@ Deno.test("kill() ends a program that sleeps", () => {
   );
   kernel.machine.run({ instructions: TICK });
   kernel.processes.kill(pid);
-  const { state } = kernel.processes.process(pid);
+  const { state } = kernel.processes.get(pid);
   deepStrictEqual(state, { kind: "killed", vector: undefined, reason: "by the kernel" });
   throws(() => kernel.processes.kill(pid), TypeError);
   throws(() => kernel.processes.kill(9), RangeError);
@@ -335,6 +335,13 @@ Deno.test("out of frames: the program is refused, nothing is kept, and the kerne
       strictEqual(frames.counts().used, used, `${count} frames`);
     }
   }
+});
+
+Deno.test("more arguments than registers are refused, and nothing is kept", () => {
+  const kernel = fast();
+  const { used } = (void kernel.processes, kernel.memory.frames.counts());
+  throws(() => kernel.processes.spawn(COUNT, "many", [1, 2, 3, 4, 5, 6, 7]), RangeError);
+  deepStrictEqual([kernel.processes.alive, kernel.memory.frames.counts().used], [0, used]);
 });
 
 Deno.test("the same programs give the same hash ten times", () => {

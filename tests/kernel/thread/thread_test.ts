@@ -265,6 +265,7 @@ Deno.test("a thread that overflows its stack hits its guard page: double fault o
   const text = withoutAddresses(screen(kernel));
   ok(text.includes("EXCEPTION: DOUBLE FAULT"), text);
   const { guard, start } = kernel.threads.thread(1).stack;
+  ok(guard !== undefined);
   strictEqual(start - guard, 0x1000);
   strictEqual(kernel.memory.mapper.translateAddr(guard), undefined);
 });
