@@ -299,7 +299,10 @@ export class Cpu implements CpuContext {
       if (single) {
         if (this.events.wants.exec) this.#emitExec();
         if ((rest & RFLAGS.RF) !== 0) i32[STATE.flagsRest >> 2] &= ~RFLAGS.RF;
-        else this.#debug.checkFetch(this.#linearRip());
+        else {
+          const high = this.state.code64 ? i32[(STATE.rip >> 2) + 1] : 0;
+          this.#debug.checkFetch(this.#linearRip(), high);
+        }
       }
       const mode = i32[STATE.mode >> 2] | (single ? SINGLE : 0);
       const block = this.blocks.get(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1], mode);

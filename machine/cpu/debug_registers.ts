@@ -48,11 +48,12 @@ export class DebugRegisters {
   }
 
   /** Raises #DB before an instruction that has a breakpoint. */
-  checkFetch(linearLow: number): void {
+  checkFetch(linearLow: number, linearHigh: number): void {
     if (!this.active) return;
     let hits = 0;
     for (let i = 0; i < 4; i++) {
-      if (this.#enabled(i) && this.#kind(i) === KIND.EXECUTE && this.#register(i) === linearLow) {
+      if (!this.#enabled(i) || this.#kind(i) !== KIND.EXECUTE) continue;
+      if (this.#register(i) === linearLow && this.#registerHigh(i) === linearHigh) {
         hits |= DR6.B0 << i;
       }
     }
@@ -72,12 +73,13 @@ export class DebugRegisters {
     this.state.setWord(dr6, (this.state.word(dr6) & ~0xf) | DR6.FIXED | bits);
   }
 
-  #accessed(low: number, _high: number, size: number, isWrite: boolean): void {
+  #accessed(low: number, high: number, size: number, isWrite: boolean): void {
     let hits = 0;
     for (let i = 0; i < 4; i++) {
       const kind = this.#kind(i);
       if (!this.#enabled(i) || kind === KIND.EXECUTE || kind === KIND.IO) continue;
       if (kind === KIND.WRITE && !isWrite) continue;
+      if (this.#registerHigh(i) !== high) continue;
       const length = [1, 2, 8, 4][(this.#register(7) >>> (18 + i * 4)) & 3];
       const start = (this.#register(i) & ~(length - 1)) >>> 0;
       const at = low >>> 0;
@@ -90,6 +92,10 @@ export class DebugRegisters {
 
   #register(index: number): number {
     return this.state.word(STATE.dr + index * 8);
+  }
+
+  #registerHigh(index: number): number {
+    return this.state.word(STATE.dr + index * 8 + 4);
   }
 
   #enabled(index: number): boolean {

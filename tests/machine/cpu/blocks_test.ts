@@ -81,6 +81,21 @@ Deno.test("a jump does not take the same address's block of another code size", 
   deepStrictEqual(run(), [8n, 3]);
 });
 
+Deno.test("a second NMI waits while the first one's handler runs", () => {
+  const machine = new Machine({ memory: 1 << 20 });
+  machine.load(Uint8Array.of(0xf4), { at: 0x7c00, mode: "real" });
+  machine.physical.write(0x500, Uint8Array.of(0x40, 0x43, 0x41, 0xcf)); // inc ax, bx, cx; iret
+  machine.physical.setU32(2 * 4, 0x500);
+  machine.nmi();
+  machine.run({ instructions: 2 });
+  machine.nmi();
+  machine.run({ instructions: 2 });
+  const { ax, bx, cx, ip } = { ...machine.cpu, ip: machine.cpu.rip };
+  deepStrictEqual([ax, bx, cx, ip], [1, 1, 1, 0x503n]);
+  machine.run();
+  deepStrictEqual([machine.cpu.ax, machine.cpu.cx], [2, 2]);
+});
+
 Deno.test("a second NMI waits, though the CPU halts, until the first one's handler has returned", () => {
   const machine = new Machine({ memory: 1 << 20 });
   // inc ax; hlt; inc bx; hlt; iret

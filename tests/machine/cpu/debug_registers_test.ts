@@ -32,6 +32,14 @@ Deno.test("an instruction breakpoint is a fault before its instruction, also in 
   deepStrictEqual(found, { vector: 1, rip: 0x10_0003n, dr6: 0xffff_0ff1n, rax: 5001n });
 });
 
+Deno.test("an instruction breakpoint compares all 64 bits", () => {
+  const found = firstException(LOOP, ({ cpu }) => {
+    cpu.dr0 = 0xffff_8000_0010_0003n;
+    cpu.dr7 = dr7(0n, 0n);
+  });
+  strictEqual(found, undefined);
+});
+
 Deno.test("RF lets the instruction at a breakpoint pass once", () => {
   const found = firstException(LOOP, ({ cpu }) => {
     cpu.dr0 = 0x10_0000n;
@@ -49,6 +57,8 @@ Deno.test("a data breakpoint is a trap behind the access, for its bytes and kind
     [0x20_0000n, 1n, 3n, undefined], // nothing writes there
     [0x20_0000n, 1n, 2n, 0x10_000bn], // eight bytes
     [0x20_0008n, 3n, 2n, undefined],
+    [0x20_0007n, 1n, 3n, 0x10_000bn], // four bytes are aligned: the low two bits do not count
+    [0x1_0020_0004n, 3n, 1n, undefined], // all 64 bits count
   ];
   for (const [address, kind, length, rip] of cases) {
     const found = firstException(LOOP, ({ cpu }) => {

@@ -87,6 +87,15 @@ Deno.test("Nothing comes between sti() and the next instruction, hlt() included"
   deepStrictEqual(ticks, [0, 1, 0, 1, 0, 1, 0, 1]);
 });
 
+Deno.test("sti() holds interrupts off only when they were off", () => {
+  const kernel = boot("interrupts");
+  kernel.interrupts.setTimerFrequency(10_000);
+  kernel.cpu.sti();
+  const before = kernel.interrupts.ticks;
+  for (let n = 0; n < 30_000; n++) kernel.cpu.sti();
+  ok(kernel.interrupts.ticks >= before + 2);
+});
+
 Deno.test("A fault that its handler repairs is tried again, as often as it takes", () => {
   const kernel = boot("paging");
   let faults = 0;
