@@ -11,6 +11,7 @@ import { measureMmu } from "./mmu.ts";
 import * as profile from "./profile.ts";
 import * as programs from "./programs.ts";
 import { cell, table } from "./table.ts";
+import * as tasks from "./tasks.ts";
 
 interface Benchmark {
   readonly title: string;
@@ -56,6 +57,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   images,
   memory,
   allocators,
+  tasks,
 };
 
 /** @returns The exit status. */
