@@ -6,6 +6,7 @@ import {
   strictEqual,
   throws,
 } from "node:assert/strict";
+import { Events } from "../../machine/events.ts";
 import { asm, asm32, disassemble, ImageError, Machine } from "../../machine/mod.ts";
 
 const AT = { at: 0x10_0000, mode: "long" } as const;
@@ -287,6 +288,34 @@ Deno.test("events tell of instructions, accesses and ports, and hooks may change
   for (const stop of remove) stop();
   ok(machine.events.recent().length > 0);
   throws(() => machine.on("nothing" as "hlt", () => {}), TypeError);
+});
+
+Deno.test("Events.recent() gives the latest events, oldest first, and no more than are kept", () => {
+  const events = new Events(4);
+  deepStrictEqual(events.recent(), []);
+  for (let port = 0; port < 6; port++) events.emit("in", { port, width: 1, value: 0 });
+  const ports = (count?: number) =>
+    events.recent(count).map((event) => event.type === "in" ? event.port : -1);
+  deepStrictEqual(ports(), [2, 3, 4, 5]);
+  deepStrictEqual(ports(2), [4, 5]);
+  deepStrictEqual(ports(100), [2, 3, 4, 5]);
+  deepStrictEqual(ports(0), []);
+});
+
+Deno.test("a listener that goes leaves the others theirs, and nobody means no cost", () => {
+  const events = new Events();
+  const seen: string[] = [];
+  const removeA = events.on("in", () => seen.push("a"));
+  const removeB = events.on("in", () => seen.push("b"));
+  const emit = () => events.emit("in", { port: 0, width: 1, value: 0 });
+  emit();
+  removeA();
+  strictEqual(events.wants.in, true);
+  emit();
+  removeB();
+  strictEqual(events.wants.in, false);
+  emit();
+  deepStrictEqual(seen, ["a", "b", "b"]);
 });
 
 Deno.test("a hook may pause the run", () => {

@@ -48,6 +48,15 @@ Deno.test("call() pushes its place, runs the routine and comes back", () => {
   deepStrictEqual([cpu.rax, cpu.rbx, cpu.rip, cpu.rsp], [rip, 7n, rip, rsp]);
 });
 
+Deno.test("call() pushes below 4 GiB from a stack that begins there", () => {
+  const { cpu, machine } = boot("vga");
+  const seen: (bigint | undefined)[] = [];
+  machine.on("exception", ({ address }) => seen.push(address));
+  cpu.rsp = 1n << 32n;
+  throws(() => cpu.call(0x1000), MachineStopped);
+  strictEqual(seen[0], 0xffff_fff8n);
+});
+
 Deno.test("call() to an address that is not canonical is #GP, with nothing pushed", () => {
   const kernel = boot("exceptions");
   let frame: bigint | undefined;

@@ -48,11 +48,13 @@ Deno.test("PhysicalMemory answers all ones where nothing is, and tells", () => {
   strictEqual(memory.read16(0x8000_0000, 0), 0xffff);
   strictEqual(memory.read32(0, 1), -1);
   memory.write32(MIB, 0, 5);
+  memory.write8(0, 1, 6);
   deepStrictEqual(told, [
     [MIB, 1, undefined],
     [0x8000_0000, 2, undefined],
     [2 ** 32, 4, undefined],
     [MIB, 4, 5],
+    [2 ** 32, 1, 6],
   ]);
   strictEqual(memory.readablePage(MIB, 0), -1);
   strictEqual(memory.readablePage(0x1000, 1), -1);
