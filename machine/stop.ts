@@ -48,7 +48,7 @@ export function stopReason(cause: StopCause, retired: number): StopReason {
 }
 
 function sentence(cause: StopCause, retired: number): string {
-  const after = `after ${retired.toLocaleString("en-US")} instructions`;
+  const after = `after ${retired.toLocaleString("en-US")} instruction${retired === 1 ? "" : "s"}`;
   switch (cause.kind) {
     case "budget":
       return `stopped ${after}: the budget is used up`;

@@ -393,6 +393,41 @@ Deno.test("Machine.restore() goes back, and the same happens again", () => {
   strictEqual(other.hash(), after);
 });
 
+Deno.test("Machine.restore() empties what was written since, and lets A20 be as it was", () => {
+  const machine = machineWith(asm`hlt`);
+  machine.cpu.outb(0x92, 0);
+  // The keyboard controller's output port: all but A20.
+  machine.cpu.outb(0x64, 0xd1);
+  machine.run({ instructions: 10_000 });
+  machine.cpu.outb(0x60, 0xdd);
+  strictEqual(machine.board.memory.a20, false);
+  const snapshot = machine.snapshot();
+  const before = machine.hash();
+  machine.cpu.outb(0x92, 2);
+  machine.physical.setU64(0x30_0000, 1);
+  machine.restore(snapshot);
+  strictEqual(machine.physical.u64(0x30_0000), 0n);
+  strictEqual(machine.board.memory.a20, false);
+  const other = new Machine({ memory: 4 << 20 });
+  other.physical.setU64(0x30_0000, 1);
+  other.restore(snapshot);
+  strictEqual(other.hash(), before);
+  strictEqual(other.board.memory.a20, false);
+});
+
+Deno.test("Machine.restore() puts all devices back when the last of them refuses", () => {
+  const machine = machineWith(asm`hlt`);
+  const snapshot = machine.snapshot();
+  machine.keyboard.press("a");
+  machine.cpu.outb(0x3d4, 14);
+  machine.cpu.outb(0x3d5, 7);
+  const before = machine.hash();
+  const devices = { ...snapshot.devices, pic: { device: "pic", version: 99 } };
+  throws(() => machine.restore({ ...snapshot, devices } as typeof snapshot));
+  strictEqual(machine.hash(), before);
+  deepStrictEqual(machine.keyboard.down, ["a"]);
+});
+
 Deno.test("Machine.restore() refuses what is no snapshot of such a machine, and changes nothing", () => {
   const machine = machineWith(asm`hlt`);
   const snapshot = machine.snapshot();
