@@ -68,6 +68,13 @@ Deno.test("a listener that goes leaves the others theirs, and nobody means no co
   deepStrictEqual(seen, ["a", "b", "b"]);
 });
 
+Deno.test("rare events are kept though nobody listens, frequent ones are not", () => {
+  const machine = machineWith(asm`mov eax, [0x200000]; in al, 0x60; in al, 0x99; int3`);
+  machine.run();
+  const kinds = new Set(machine.events.recent().map(({ type }) => type));
+  deepStrictEqual([...kinds].sort(), ["exception", "unclaimed"]);
+});
+
 Deno.test("a hook may pause the run", () => {
   const machine = machineWith(asm`top: mov rax, [0x200000]; inc rbx; jmp top`);
   machine.on("read", () => machine.pause());

@@ -105,6 +105,25 @@ Deno.test("Machine stops: halted for ever, exit, reset, triple fault with its ch
   match(dead.text, /triple fault/);
 });
 
+Deno.test("Machine.run() ends a halted CPU's wait at the budget, and goes on waiting later", () => {
+  const machine = machineWith(asm`sti; hlt`);
+  machine.clock.alarm("far away", () => {}).armIn(1e9);
+  strictEqual(machine.run({ instructions: 1000 }).retired, 1000);
+  strictEqual(machine.run({ instructions: 2345 }).retired, 3345);
+  strictEqual(machine.cpu.halted, true);
+});
+
+Deno.test("a pause that came with a triple fault, and an NMI before a reset, are forgotten", () => {
+  const machine = machineWith(asm`int3`);
+  const remove = machine.on("exception", () => machine.pause());
+  strictEqual(machine.run().kind, "triple fault");
+  remove();
+  machine.nmi();
+  machine.load(asm`mov rax, 5; cli; hlt`, AT);
+  strictEqual(machine.run().kind, "halted");
+  strictEqual(machine.cpu.rax, 5n);
+});
+
 Deno.test("Machine.setBreakpoint() stops before the instruction, also inside a linked loop", () => {
   const machine = machineWith(asm`top: inc rax; inc rbx; inc rcx; jmp top`);
   machine.run({ instructions: 1000 });

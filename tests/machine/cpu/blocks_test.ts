@@ -81,6 +81,28 @@ Deno.test("a jump does not take the same address's block of another code size", 
   deepStrictEqual(run(), [8n, 3]);
 });
 
+Deno.test("a jump does not find a block whose bytes have changed, or that was mapped away", () => {
+  const machine = new Machine({ memory: 8 << 20 });
+  machine.load(Uint8Array.of(0xff, 0xe1), { at: START, mode: "long" }); // jmp rcx
+  const { cpu, physical } = machine;
+  const { levels } = machine.mmu.translate(0x60_0000);
+  physical.write(0x60_0000, Uint8Array.of(0xb0, 0x07, 0xf4)); // mov al, 7; hlt
+  physical.write(0x40_0000, Uint8Array.of(0xb0, 0x0b, 0xf4));
+  const run = () => {
+    cpu.halted = false;
+    cpu.rcx = 0x60_0000n;
+    cpu.rip = BigInt(START);
+    strictEqual(machine.run().kind, "halted");
+    return cpu.al;
+  };
+  deepStrictEqual([run(), run()], [7, 7]);
+  physical.setU8(0x60_0001, 9);
+  deepStrictEqual([run(), run()], [9, 9]);
+  physical.setU64(levels.at(-1)!.entryAddress!, 0x40_0083);
+  cpu.invlpg(0x60_0000);
+  deepStrictEqual([run(), run()], [11, 11]);
+});
+
 Deno.test("a second NMI waits while the first one's handler runs", () => {
   const machine = new Machine({ memory: 1 << 20 });
   machine.load(Uint8Array.of(0xf4), { at: 0x7c00, mode: "real" });
