@@ -283,9 +283,11 @@ export class Machine {
     return plan;
   }
 
-  #apply(plan: LoadPlan): void {
+  /** @param bios Whether the BIOS is there as well, to be called from real mode. */
+  #apply(plan: LoadPlan, bios = false): void {
     this.reset();
     this.board.setUpAsFirmware();
+    if (bios) this.firmware.setUp();
     this.board.port92.writePort(0x92, 2);
     for (const poke of plan.pokes) this.board.memory.poke(poke.address, poke.bytes);
     applyRegisters(this.#cpu, plan.registers);
@@ -298,7 +300,9 @@ export class Machine {
     }
     const { ramSize } = this.board.memory;
     const plan = planMultiboot(bytes, header, options, ramSize, memoryMap(ramSize));
-    this.#apply(plan);
+    this.firmware.drives.clear();
+    this.board.attachDisks([]);
+    this.#apply(plan, true);
     this.cpu.eax = plan.eax;
     this.cpu.ebx = plan.ebx;
   }

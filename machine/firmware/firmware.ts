@@ -16,7 +16,7 @@
 import { BDA } from "./bda.ts";
 import { BiosCall, type FirmwareHost } from "./bios_call.ts";
 import { Drives } from "./drives.ts";
-import { buildRom, type Rom, ROM_BASE, type ServiceName } from "./rom.ts";
+import { buildRom, type Rom, ROM_BASE, ROM_SEGMENT, type ServiceName } from "./rom.ts";
 import { bootService, noBootService, postService } from "./services/boot.ts";
 import { diskService } from "./services/disk.ts";
 import { keyboardService, scancodeService } from "./services/keyboard.ts";
@@ -60,6 +60,18 @@ export class Firmware {
   /** Puts the ROM where the reset vector finds it. */
   install(): void {
     this.host.memory.write(ROM_BASE, this.#rom.bytes);
+  }
+
+  /**
+   * Leaves memory as power-on does, in no time: ROM, vectors, data area. For kernels that their
+   * loader found by itself, and that go back to real mode to call the BIOS.
+   */
+  setUp(): void {
+    this.install();
+    this.#rom.vectors.forEach((offset, vector) => {
+      this.host.memory.setU32(vector * 4, (ROM_SEGMENT << 16 | offset) >>> 0);
+    });
+    postService(this.#call);
   }
 
   /** Answers the VMCALL before RIP. @returns Whether it is one of the ROM's. */

@@ -57,6 +57,8 @@ export const ROM_TABLE = {
 export interface Rom {
   /** 64 KiB. */
   readonly bytes: Uint8Array;
+  /** The interrupt vectors that power-on sets: offsets in the ROM's segment. */
+  readonly vectors: readonly number[];
   /** By the offset behind the VMCALL. */
   readonly services: ReadonlyMap<number, ServiceName>;
   /** Offset of a label: where a hypercall may move RIP. */
@@ -185,7 +187,9 @@ export function buildRom(): Rom {
   a.org(0xfff0).jumpFar(ROM_SEGMENT, "post");
   a.text("01/01/20").org(0xfffe).db(0xfc, 0x00);
   const bytes = a.finish();
-  return { bytes, services, offsetOf: (label) => a.offsetOf(label) };
+  const vectors = new Array<number>(256).fill(a.offsetOf("dummy"));
+  for (const [vector, label] of VECTORS) vectors[vector] = a.offsetOf(label);
+  return { bytes, vectors, services, offsetOf: (label) => a.offsetOf(label) };
 }
 
 /** From the reset vector to INT 19h. */

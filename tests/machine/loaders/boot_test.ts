@@ -180,3 +180,12 @@ Deno.test({
     }
   },
 });
+
+Deno.test("Machine.boot() leaves the BIOS behind a Multiboot kernel, to be called from real mode", () => {
+  const machine = new Machine({ memory: 4 << 20 });
+  strictEqual(machine.boot(image("multiboot2")), "multiboot");
+  strictEqual(machine.physical.u16(0x413), 639);
+  strictEqual(machine.physical.u32(0x13 * 4), 0xf000_e3fe);
+  strictEqual(machine.physical.u32(8 * 4), 0xf000_fea5);
+  strictEqual(machine.physical.u8(0xf_e3fe), 0x0f);
+});
