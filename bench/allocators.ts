@@ -98,7 +98,6 @@ export function measureKind(
   kind: AllocatorKind,
   heap: number,
   trace: Int32Array,
-  shuffled = false,
 ) {
   const pages = heap / 4096;
   const frames = Int32Array.from({ length: pages }, (_, i) => i * 4096);

@@ -205,3 +205,14 @@ for (const [name, make] of [...DESIGNS, ...OTHERS, ...SLAB]) {
     }
   });
 }
+
+Deno.test("SlabAllocator keeps a cache's last slab with room, though it is empty", () => {
+  const allocator = new SlabAllocator(makeMemory());
+  const [a, b] = [allocator.alloc(2032, 8), allocator.alloc(2032, 8)];
+  const [c, d] = [allocator.alloc(2032, 8), allocator.alloc(2032, 8)];
+  strictEqual(allocator.pool.stats().free, SIZE - 2 * 4096);
+  [a, b].forEach((offset) => allocator.dealloc(offset, 2032, 8));
+  strictEqual(allocator.pool.stats().free, SIZE - 2 * 4096, "it is the only one with room");
+  [c, d].forEach((offset) => allocator.dealloc(offset, 2032, 8));
+  strictEqual(allocator.pool.stats().free, SIZE - 4096, "one of two");
+});
