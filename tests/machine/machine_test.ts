@@ -106,7 +106,7 @@ Deno.test("Machine stops: halted for ever, exit, reset, triple fault with its ch
 });
 
 Deno.test("Machine.run() ends a halted CPU's wait at the budget, and goes on waiting later", () => {
-  const machine = machineWith(asm`sti; hlt`);
+  const machine = machineWith(asm`mov al, 0xff; out 0x21, al; sti; hlt`);
   machine.clock.alarm("far away", () => {}).armIn(1e9);
   strictEqual(machine.run({ instructions: 1000 }).retired, 1000);
   strictEqual(machine.run({ instructions: 2345 }).retired, 3345);
