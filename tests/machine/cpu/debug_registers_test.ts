@@ -75,6 +75,15 @@ Deno.test("TF traps behind every instruction, with DR6.BS", () => {
   deepStrictEqual(found, { vector: 1, rip: 0x10_0003n, dr6: 0xffff_4ff0n, rax: 1n });
 });
 
+Deno.test("a new #DB clears the hits of the one before, and keeps BS as it found it", () => {
+  const found = firstException(LOOP, ({ cpu }) => {
+    cpu.dr6 = 0xffff_4fffn;
+    cpu.dr0 = 0x10_0000n;
+    cpu.dr7 = dr7(0n, 0n);
+  });
+  strictEqual(found?.dr6, 0xffff_4ff1n);
+});
+
 Deno.test("the NMI is delivered whatever IF says", () => {
   const found = firstException(LOOP, (machine) => machine.nmi());
   strictEqual(found?.vector, 2);
