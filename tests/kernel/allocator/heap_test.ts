@@ -295,3 +295,25 @@ Deno.test("HeapMemory refuses frames and addresses that cannot be", () => {
   ];
   for (const change of bad) throws(() => new HeapMemory({ ...good, ...change }), RangeError);
 });
+
+Deno.test("An overflow is noticed when its block is freed, without a check()", () => {
+  const heap = make({ allocator: "slab", checks: { redZone: 8, quarantine: 1 } });
+  const [a, b] = [heap.alloc(10), heap.alloc(10)];
+  heap.memory.fill(heap.memory.offsetOf(a) + 10, 3, 0);
+  heap.free(a);
+  deepStrictEqual(heap.problems.map(({ kind, address }) => [kind, address]), [
+    ["overflow", a + 10n],
+  ]);
+  // And a late write when its block leaves the quarantine.
+  heap.memory.fill(heap.memory.offsetOf(a), 1, 0);
+  heap.free(b);
+  deepStrictEqual(heap.problems.slice(1).map(({ kind, address }) => [kind, address]), [
+    ["use after free", a],
+  ]);
+});
+
+Deno.test("A replay frees no block twice, and none that it does not have", () => {
+  const text = "alloc 1 8 8\nfree 1\nfree 1\nfree 2\nalloc 3 1000000 8\nfree 3";
+  const { stats } = HeapTrace.parse(text, makeMemory()).replay("naive-linked-list");
+  deepStrictEqual([stats.allocations, stats.frees, stats.failures], [1, 1, 1]);
+});
