@@ -17,6 +17,8 @@ import { callGuest } from "./guest_call.ts";
 import { InterruptDescriptorTable, vectorName } from "./idt.ts";
 import { Interrupts } from "./interrupts.ts";
 import { BOOT_DATA, STACK } from "./layout.ts";
+import { emptyHeapMemory, initHeap } from "./allocator.ts";
+import { Heap } from "./allocator/heap.ts";
 import { KernelMemory } from "./paging/kernel_memory.ts";
 import { type PanicInfo, panicInfo, panicText, PanicUnwind } from "./panic.ts";
 import { bootFromPowerOn } from "./power_on.ts";
@@ -61,6 +63,8 @@ export class Kernel {
   readonly gdt: Gdt;
   readonly idt: InterruptDescriptorTable;
   readonly interrupts: Interrupts;
+  /** The heap. It has no pages, and so no room, before stage "heap". */
+  readonly heap = new Heap(emptyHeapMemory());
   /** Asynchronous tasks and their executors. */
   readonly tasks: Tasks;
   /** The lock around the screen's writer. */
@@ -153,6 +157,13 @@ export class Kernel {
   /** Called at stage "paging". */
   initMemory(): void {
     this.#memory = new KernelMemory(this);
+  }
+
+  /** Maps the heap's pages. Panics when they cannot be mapped. */
+  initHeap(): void {
+    const { mapper, frames } = this.memory;
+    const failure = initHeap(this.heap, this.machine, mapper, frames);
+    if (failure !== undefined) this.panic(`heap initialization failed: ${failure.kind}`);
   }
 
   /** Preemptive threads. Scheduling starts when they are asked for, from stage "paging" on. */

@@ -7,6 +7,13 @@ export {
   type SavedRegister,
   TrapFrame,
 } from "./frames.ts";
+export { emptyHeapMemory, HEAP_SIZE, HEAP_START, initHeap } from "./allocator.ts";
+export { type AllocOptions, Heap, type HeapOptions, type HeapState } from "./allocator/heap.ts";
+export { HeapMemory } from "./allocator/heap_memory.ts";
+export type { HeapSegment } from "./allocator/heap_map.ts";
+export type { Allocator, HeapProblem, HeapStats } from "./allocator/allocator.ts";
+export type { AllocatorChoice, AllocatorKind } from "./allocator/kinds.ts";
+export * from "./alloc/mod.ts";
 export { type Descriptor, GlobalDescriptorTable } from "./gdt.ts";
 export { type Handler, type HandlerOptions, InterruptDescriptorTable } from "./idt.ts";
 export { InterruptIndex, type InterruptOptions, keyText } from "./interrupts.ts";

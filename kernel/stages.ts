@@ -29,7 +29,7 @@ export const STAGE_INIT: Readonly<Record<Stage, (kernel: Kernel) => void>> = {
     kernel.interrupts.initPageFault();
     kernel.initMemory();
   },
-  heap: () => {},
+  heap: (kernel) => kernel.initHeap(),
   async: (kernel) => kernel.tasks.init(),
 };
 
