@@ -14,6 +14,15 @@ export type { HeapSegment } from "./allocator/heap_map.ts";
 export type { Allocator, HeapProblem, HeapStats } from "./allocator/allocator.ts";
 export type { AllocatorChoice, AllocatorKind } from "./allocator/kinds.ts";
 export * from "./alloc/mod.ts";
+export {
+  callStack,
+  type CallStackRecord,
+  danglingReference,
+  heapReference,
+  type PointerRecord,
+  type StackSlot,
+  staticReference,
+} from "./lifetimes/lab.ts";
 export { type Descriptor, GlobalDescriptorTable } from "./gdt.ts";
 export { type Handler, type HandlerOptions, InterruptDescriptorTable } from "./idt.ts";
 export { InterruptIndex, type InterruptOptions, keyText } from "./interrupts.ts";
