@@ -86,3 +86,16 @@ Deno.test("a hook may pause the run", () => {
   strictEqual(machine.run().kind, "paused");
   strictEqual(machine.cpu.rbx, 1n);
 });
+
+Deno.test("Events.matters() is true for what somebody hears or the ring keeps", () => {
+  const events = new Events();
+  const kept = ["interrupt", "exception", "mode", "hlt", "unclaimed", "device"] as const;
+  const free = ["exec", "read", "write", "in", "out", "walk", "tlb"] as const;
+  for (const kind of kept) strictEqual(events.matters(kind), true, kind);
+  for (const kind of free) {
+    strictEqual(events.matters(kind), false, kind);
+    const remove = events.on(kind, () => {});
+    strictEqual(events.matters(kind), true, kind);
+    remove();
+  }
+});

@@ -1,6 +1,13 @@
 /** The block cache and the jump cache: what must not be taken from them. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { PortBus } from "../../../machine/bus/port_bus.ts";
+import { Clock } from "../../../machine/clock.ts";
+import { Cpu } from "../../../machine/cpu/cpu.ts";
+import { Events } from "../../../machine/events.ts";
+import { SEG, STATE } from "../../../machine/memory/layout.ts";
+import { PhysicalMemory } from "../../../machine/memory/physical.ts";
 import { asm, asm32, Machine } from "../../../machine/mod.ts";
+import { Mmu } from "../../../machine/mmu/mmu.ts";
 
 const START = 0x10_0000;
 
@@ -137,4 +144,32 @@ Deno.test("a second NMI waits, though the CPU halts, until the first one's handl
   cpu.rip = 0x504n;
   strictEqual(machine.run().kind, "halted");
   deepStrictEqual([cpu.ax, cpu.bx, cpu.cx], [2, 0, 0], "IRET lets the waiting one in");
+});
+
+Deno.test("fused routines of dropped blocks are given back", () => {
+  const memory = new PhysicalMemory(2 << 20);
+  const events = new Events();
+  const cpu = new Cpu({
+    memory,
+    mmu: new Mmu(memory, events),
+    ports: new PortBus(),
+    events,
+    clock: new Clock(),
+    interruptController: { intr: false, acknowledge: () => 0 },
+    fuseAfter: 2,
+  });
+  const { state, blocks } = cpu;
+  state.setSegment(SEG.CS, 0, 0x9b, 0, 0, 0xffff);
+  memory.poke(0x1000, Uint8Array.of(0x40, 0xeb, 0xfd)); // inc ax; jmp $-1
+  const round = () => {
+    state.setPair(STATE.rip, 0x1000, 0);
+    cpu.registersChanged();
+    cpu.execute(cpu.retired + 100);
+    memory.poke(0x1000, Uint8Array.of(0x40));
+    return blocks.routines.table.length;
+  };
+  for (let i = 0; i < 5; i++) round();
+  const settled = round();
+  for (let i = 0; i < 20; i++) round();
+  strictEqual(round(), settled);
 });
