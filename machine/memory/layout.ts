@@ -55,7 +55,7 @@ export const STATE = {
   cr8: 0x0d0,
   /** EFER (only the low 32 bits exist). */
   efer: 0x0d8,
-  /** XCR0 is not implemented: CPUID has no XSAVE. DR0 … DR7, 8 bytes each. */
+  /** DR0 … DR7, 8 bytes each. */
   dr: 0x0e0,
   /** Eight cached segment registers of {@linkcode SEGMENT_BYTES} each, in the order of {@linkcode SEG}. */
   segments: 0x120,
