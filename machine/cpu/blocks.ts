@@ -12,10 +12,10 @@ import type { Mmu } from "../mmu/mmu.ts";
 import { Builder } from "./builder.ts";
 import type { CodeSize, Instruction } from "./decode/instruction.ts";
 import { decode } from "./decode/decoder.ts";
-import { lower } from "./emit.ts";
+import { FIRST_OPERAND, lower } from "./emit.ts";
 import { fuse } from "./fuse.ts";
 import type { MicroOp } from "./microop.ts";
-import { FIRST_OPERAND, type Routines } from "./routines.ts";
+import type { Routines } from "./routines.ts";
 import type { Semantics } from "./semantics/semantics.ts";
 import type { CpuState } from "./state.ts";
 
@@ -72,7 +72,6 @@ export class BlockCache {
   readonly #byStart = new Map<number, Block>();
   #used = 0;
   #headerRoutine = -1;
-  #linkRoutine = -1;
 
   constructor(
     readonly memory: PhysicalMemory,
@@ -328,8 +327,7 @@ export class BlockCache {
     const code64 = (mode & MODE.CODE_SIZE_MASK) === 2;
     const high = code64 && (low >>> 0) < (ripLow >>> 0) ? (ripHigh + 1) | 0 : ripHigh;
     const lowered = lower([{ op: "goto", low, high }], { user: false });
-    if (this.#linkRoutine < 0) this.#linkRoutine = this.routines.number(lowered);
-    this.arena[p] = this.#linkRoutine;
+    this.arena[p] = this.routines.number(lowered);
     this.arena[p + 1] = count << 24 | offset << 12 | (p - start);
     this.arena.set(lowered.operands, p + FIRST_OPERAND);
     return p + FIRST_OPERAND + lowered.operands.length;

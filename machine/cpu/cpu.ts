@@ -69,6 +69,8 @@ export class Cpu implements CpuContext {
   readonly clock: Clock;
   readonly interruptController: InterruptController;
   faultReason: string | undefined;
+  /** Set by INT n, INT3, INTO and INT1: they clear TF on their way, and are not trapped. */
+  softwareInterrupt = false;
 
   /** The chain of faults that shut the CPU down; until reset. */
   tripleFault: TripleFault | undefined;
@@ -318,18 +320,12 @@ export class Cpu implements CpuContext {
     if (faulted) {
       i32[STATE.shadow >> 2] = 0;
       this.#deliver(deliverException(this));
-    } else if (traced && (i32[STATE.shadow >> 2] & SHADOW.MOV_SS) === 0) {
-      if (this.#stillTraced(rest)) i32[STATE.pendingDebug >> 2] |= DR6.BS;
+    } else if (
+      traced && !this.softwareInterrupt && (i32[STATE.shadow >> 2] & SHADOW.MOV_SS) === 0
+    ) {
+      i32[STATE.pendingDebug >> 2] |= DR6.BS;
     }
   }
-
-  /** Software interrupts clear TF on their way, and are not trapped. */
-  #stillTraced(_before: number): boolean {
-    return !this.softwareInterrupt;
-  }
-
-  /** Set by delivery when INT n, INT3, INTO or INT1 went through a gate; looked at for TF. */
-  softwareInterrupt = false;
 
   /** Step 3 of the story. @returns Whether something was delivered. */
   #deliverPending(): boolean {

@@ -1,7 +1,7 @@
 /** The state after RESET. @see Intel SDM Vol. 3A, "Processor State After Reset" */
 import { CR0 } from "../arch/control_registers.ts";
 import { SIGNATURE } from "../arch/cpuid.ts";
-import { MODE, SEG, STATE } from "../memory/layout.ts";
+import { SEG, STATE } from "../memory/layout.ts";
 import type { CpuState } from "./state.ts";
 
 /** Attributes of a real-mode data segment: present, writable, accessed. */
@@ -29,7 +29,4 @@ export function resetState(state: CpuState): void {
   state.setPair(STATE.pat, 0x0007_0406, 0x0007_0406);
   state.setPair(STATE.apicBase, 0xfee0_0900 | 0, 0);
   state.setPair(STATE.randomState, RANDOM_SEED, 0x9e37_79b9 | 0);
-  if ((state.word(STATE.mode) & MODE.PROTECTED) !== 0) {
-    throw new Error("Reset left protected mode on");
-  }
 }

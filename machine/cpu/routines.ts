@@ -13,7 +13,7 @@
  */
 import type { PhysicalMemory } from "../memory/physical.ts";
 import type { Helper } from "./context.ts";
-import { FIRST_OPERAND, type Lowered } from "./emit.ts";
+import type { Lowered } from "./emit.ts";
 import { bswap, ctz, popcnt, umulh } from "./integer.ts";
 import { parity } from "./state.ts";
 
@@ -144,5 +144,3 @@ export class Routines {
 const REMOVED: Routine = () => {
   throw new Error("A removed routine was called");
 };
-
-export { FIRST_OPERAND };

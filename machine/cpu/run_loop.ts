@@ -39,6 +39,8 @@ export class RunLoop {
   #deadline = 0;
   /** Operands of the direct jump that left last, or -1: waits for its target's block. */
   #pendingLink = -1;
+  /** `STATE.epoch` at that time: when it has changed, the operands may be another record's. */
+  #pendingEpoch = 0;
 
   constructor(
     readonly cpu: CpuContext,
@@ -188,6 +190,7 @@ export class RunLoop {
     const slot = this.#pendingLink;
     if (slot < 0) return;
     this.#pendingLink = -1;
+    if (this.#pendingEpoch !== this.#i32[EPOCH]) return;
     const arena = this.#arena;
     if (arena[slot] !== block.ripLow || arena[slot + 1] !== block.ripHigh) return;
     arena[slot + 2] = block.start;
@@ -275,6 +278,7 @@ export class RunLoop {
         i32[RIP] = arena[slot];
         i32[RIP + 1] = arena[slot + 1];
         this.#pendingLink = slot;
+        this.#pendingEpoch = i32[EPOCH];
         return -1;
       },
       umulh64,
